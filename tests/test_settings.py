@@ -1,0 +1,90 @@
+"""Settings: the order of sources, sizes, and refusals that say what to do."""
+
+import dataclasses
+
+import pytest
+
+from latentloom.engine.errors import UserError
+from latentloom.engine.settings import CacheChoice, Settings, load_settings, parse_cache, parse_size
+
+
+def build(tmp_path, flags=None, environment=None, file=None):
+    if file is not None:
+        (tmp_path / "settings.toml").write_text(file, encoding="utf-8")
+    return load_settings({"data_dir": tmp_path, **(flags or {})}, environment or {}, home=tmp_path)
+
+
+def test_each_source_beats_the_one_before(tmp_path):
+    file = 'device = "file"\ncache = "off"\n'
+    settings = build(tmp_path, file=file)
+    assert (settings.device, settings.cache.mode) == ("file", "off")
+    environment = {"LATENTLOOM_DEVICE": "environment", "LATENTLOOM_CACHE": "disk:3G"}
+    settings = build(tmp_path, environment=environment)
+    assert settings.device == "environment"
+    assert settings.cache == CacheChoice("disk", disk_bytes=3 << 30)
+    settings = build(tmp_path, flags={"device": "flag", "cache": None}, environment=environment)
+    assert (settings.device, settings.cache.mode) == ("flag", "disk")
+
+
+def test_data_folder_is_flag_else_environment_else_home(tmp_path):
+    home, env, flag = tmp_path / "home", tmp_path / "env", tmp_path / "flag"
+    variables = {"LATENTLOOM_HOME": str(env)}
+    assert load_settings({}, {}, home).data_dir == home / "latentloom"
+    assert load_settings({}, variables, home).data_dir == env
+    assert load_settings({"data_dir": str(flag)}, variables, home).data_dir == flag
+
+
+def test_settings_are_frozen(tmp_path):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings(tmp_path).device = "cpu"
+
+
+def test_relative_paths_count_from_the_file_that_names_them(tmp_path):
+    settings = build(
+        tmp_path, file='extra_model_paths = "mine.yaml"\n', flags={"extra_model_paths": [tmp_path / "b.yaml"]}
+    )
+    assert settings.extra_model_paths == (tmp_path / "mine.yaml", tmp_path / "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("512", 512), ("4k", 4096), ("1.5G", 3 << 29), ("2 GiB", 2 << 30), ("1TB", 1 << 40)]
+)
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("off", CacheChoice("off")),
+        ("ram", CacheChoice("ram")),
+        ("ram:64M", CacheChoice("ram", ram_bytes=64 << 20)),
+        ("disk:1G", CacheChoice("disk", disk_bytes=1 << 30)),
+    ],
+)
+def test_cache_choices(text, choice):
+    assert parse_cache(text) == choice
+
+
+@pytest.mark.parametrize(
+    ("file", "flags", "code"),
+    [
+        ("device = ", {}, "S001"),
+        ('devise = "cpu"', {}, "S001"),
+        ("device = 3", {}, "S004"),
+        ("extra_model_paths = [3]", {}, "S004"),
+        ("", {"cache": "ram:many"}, "S002"),
+        ("", {"cache": "disk:-1"}, "S002"),
+        ("", {"cache": "off:1G"}, "S003"),
+        ("", {"cache": "cloud"}, "S003"),
+    ],
+)
+def test_unfit_values_are_refused_with_their_code(tmp_path, file, flags, code):
+    with pytest.raises(UserError) as caught:
+        build(tmp_path, flags=flags, file=file)
+    assert caught.value.code == code
+
+
+def test_a_misspelt_setting_names_the_nearest(tmp_path):
+    with pytest.raises(UserError, match='Did you mean "device"'):
+        build(tmp_path, file='devise = "cpu"')
