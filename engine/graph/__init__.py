@@ -1,0 +1,1 @@
+"""A workflow as data: the Graph value, reading and writing, validation, order, rewriting and building. No torch."""

@@ -1,0 +1,2077 @@
+# ruff: noqa
+"""Generated from the node declarations by `make stubs`; do not edit."""
+
+from typing import Any as _Any
+from typing import Literal as _Literal
+
+from ..node.registry import Registry as _Registry
+from .builder import GraphBuilder as _GraphBuilder
+from .builder import Handle, Wire
+
+__all__ = ["Builder", "Handle", "Wire"]
+
+_Handle = Handle
+_Wired = Handle | Wire
+
+class _AddNoise(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _BasicGuider(Handle):
+    @property
+    def GUIDER(self) -> Wire:
+        """GUIDER."""
+
+class _BasicScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _BetaSamplingScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _CFGGuider(Handle):
+    @property
+    def GUIDER(self) -> Wire:
+        """GUIDER."""
+
+class _CLIPLoader(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
+class _CLIPSetLastLayer(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
+class _CLIPTextEncode(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _CheckpointLoaderSimple(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+    @property
+    def VAE(self) -> Wire:
+        """VAE."""
+
+class _ConditioningAverage(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningCombine(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningConcat(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningSetArea(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningSetAreaPercentage(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningSetAreaStrength(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningSetMask(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningSetTimestepRange(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ConditioningZeroOut(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _CropMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _DifferentialDiffusion(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _DisableNoise(Handle):
+    @property
+    def NOISE(self) -> Wire:
+        """NOISE."""
+
+class _DualCFGGuider(Handle):
+    @property
+    def GUIDER(self) -> Wire:
+        """GUIDER."""
+
+class _EmptyImage(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _EmptyLatentImage(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _ExponentialScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _FeatherMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _FlipSigmas(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _GrowMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _ImageBatch(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageBlend(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageBlur(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageCompositeMasked(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageCrop(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageInvert(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImagePadForOutpaint(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+    @property
+    def MASK(self) -> Wire:
+        """MASK. 1 on the border, 0 inside."""
+
+class _ImageScale(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageScaleBy(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageScaleToTotalPixels(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageSharpen(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ImageToMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _InpaintModelConditioning(Handle):
+    @property
+    def positive(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def negative(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def latent(self) -> Wire:
+        """LATENT."""
+
+class _InvertMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _JoinImageWithAlpha(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _KSampler(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _KSamplerAdvanced(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _KSamplerSelect(Handle):
+    @property
+    def SAMPLER(self) -> Wire:
+        """SAMPLER."""
+
+class _KarrasScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _LaplaceScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _LatentBlend(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentComposite(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentCrop(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentFlip(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentFromBatch(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentRotate(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentUpscale(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LatentUpscaleBy(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LoadImage(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+    @property
+    def MASK(self) -> Wire:
+        """MASK. 1 where the picture is transparent."""
+
+class _LoadImageMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _LoadImageOutput(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _LoadLatent(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _LoomDynamicPrompt(Handle):
+    @property
+    def STRING(self) -> Wire:
+        """STRING."""
+
+class _LoomEvaluateShapes(Handle):
+    @property
+    def report(self) -> Wire:
+        """STRING. shares that pass by the soft and by the strict judge, for each kind of caption, as JSON."""
+    @property
+    def sheet(self) -> Wire:
+        """IMAGE. some of the pictures."""
+    @property
+    def accuracy(self) -> Wire:
+        """FLOAT. share of all pictures that pass by the soft judge."""
+
+class _LoomGrid(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomItem(Handle):
+    @property
+    def item(self) -> Wire:
+        """*."""
+    @property
+    def index(self) -> Wire:
+        """INT. 0 for the first item."""
+
+class _LoomNewDiffusionModel(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+    @property
+    def VAE(self) -> Wire:
+        """VAE."""
+
+class _LoomRewardImage(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomRewardPrompt(Handle):
+    @property
+    def STRING(self) -> Wire:
+        """STRING."""
+
+class _LoomShapeEval(Handle):
+    @property
+    def score(self) -> Wire:
+        """FLOAT. share of the pictures that show everything their caption says."""
+    @property
+    def report(self) -> Wire:
+        """STRING. the figures by kind of caption, and what is wrong with each picture, as JSON."""
+
+class _LoomShapeScenes(Handle):
+    @property
+    def DATASET(self) -> Wire:
+        """DATASET."""
+
+class _LoomTrainDiffusion(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+    @property
+    def curve(self) -> Wire:
+        """IMAGE."""
+
+class _LoomTrainVAE(Handle):
+    @property
+    def VAE(self) -> Wire:
+        """VAE."""
+    @property
+    def curve(self) -> Wire:
+        """IMAGE."""
+
+class _MaskComposite(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _MaskToImage(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _ModelMergeSimple(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelSamplingDiscrete(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _PolyexponentialScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _PrimitiveBoolean(Handle):
+    @property
+    def BOOLEAN(self) -> Wire:
+        """BOOLEAN."""
+
+class _PrimitiveFloat(Handle):
+    @property
+    def FLOAT(self) -> Wire:
+        """FLOAT."""
+
+class _PrimitiveInt(Handle):
+    @property
+    def INT(self) -> Wire:
+        """INT."""
+
+class _PrimitiveString(Handle):
+    @property
+    def STRING(self) -> Wire:
+        """STRING."""
+
+class _PrimitiveStringMultiline(Handle):
+    @property
+    def STRING(self) -> Wire:
+        """STRING."""
+
+class _RandomNoise(Handle):
+    @property
+    def NOISE(self) -> Wire:
+        """NOISE."""
+
+class _RepeatLatentBatch(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _RescaleCFG(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _SDTurboScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class _SamplerCustom(Handle):
+    @property
+    def output(self) -> Wire:
+        """LATENT. the latent where the schedule ends."""
+    @property
+    def denoised_output(self) -> Wire:
+        """LATENT. the clean latent that the model saw there."""
+
+class _SamplerCustomAdvanced(Handle):
+    @property
+    def output(self) -> Wire:
+        """LATENT. the latent where the schedule ends."""
+    @property
+    def denoised_output(self) -> Wire:
+        """LATENT. the clean latent that the model saw there."""
+
+class _SamplerDPMPP_2M_SDE(Handle):
+    @property
+    def SAMPLER(self) -> Wire:
+        """SAMPLER."""
+
+class _SamplerDPMPP_SDE(Handle):
+    @property
+    def SAMPLER(self) -> Wire:
+        """SAMPLER."""
+
+class _SamplerEulerAncestral(Handle):
+    @property
+    def SAMPLER(self) -> Wire:
+        """SAMPLER."""
+
+class _SetLatentNoiseMask(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _SolidMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _SplitImageWithAlpha(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+    @property
+    def MASK(self) -> Wire:
+        """MASK. 1 where transparent; zeros for pictures without alpha."""
+
+class _SplitSigmas(Handle):
+    @property
+    def high_sigmas(self) -> Wire:
+        """SIGMAS."""
+    @property
+    def low_sigmas(self) -> Wire:
+        """SIGMAS."""
+
+class _SplitSigmasDenoise(Handle):
+    @property
+    def high_sigmas(self) -> Wire:
+        """SIGMAS."""
+    @property
+    def low_sigmas(self) -> Wire:
+        """SIGMAS."""
+
+class _ThresholdMask(Handle):
+    @property
+    def MASK(self) -> Wire:
+        """MASK."""
+
+class _UNETLoader(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _VAEDecode(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _VAEDecodeTiled(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _VAEEncode(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _VAEEncodeForInpaint(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _VAEEncodeTiled(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _VAELoader(Handle):
+    @property
+    def VAE(self) -> Wire:
+        """VAE."""
+
+class _VPScheduler(Handle):
+    @property
+    def SIGMAS(self) -> Wire:
+        """SIGMAS."""
+
+class Builder(_GraphBuilder):
+    def __init__(self, registry: _Registry | None = None) -> None: ...
+    def AddNoise(
+        self,
+        *,
+        model: _Wired,
+        noise: _Wired,
+        sigmas: _Wired,
+        latent_image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _AddNoise:
+        """Add noise to a latent without sampling it.
+
+        sigmas: the difference of the first and the last is added."""
+    def BasicGuider(
+        self,
+        *,
+        model: _Wired,
+        conditioning: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _BasicGuider:
+        """Follow one prompt, without guidance."""
+    def BasicScheduler(
+        self,
+        *,
+        model: _Wired,
+        scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'simple',
+        steps: int | _Wired = 20,
+        denoise: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _BasicScheduler:
+        """Lay out a schedule by its name, over the noise levels of a model.
+
+        denoise: less than 1 takes the last steps of a longer schedule."""
+    def BetaSamplingScheduler(
+        self,
+        *,
+        model: _Wired,
+        steps: int | _Wired = 20,
+        alpha: float | _Wired = 0.6,
+        beta: float | _Wired = 0.6,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _BetaSamplingScheduler:
+        """Spread the steps over a model's noise levels as a beta distribution; below 1 both ends get more.
+
+        alpha: its first parameter.
+        beta: its second parameter."""
+    def CFGGuider(
+        self,
+        *,
+        model: _Wired,
+        positive: _Wired,
+        negative: _Wired,
+        cfg: float | _Wired = 8.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CFGGuider:
+        """Follow a prompt and keep away from another (classifier-free guidance).
+
+        cfg: how strictly; 1 ignores the negative prompt."""
+    def CLIPLoader(
+        self,
+        *,
+        clip_name: str | _Wired,
+        type: _Literal['stable_diffusion'] | _Wired = 'stable_diffusion',
+        device: _Literal['default', 'cpu'] | _Wired | None = 'default',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPLoader:
+        """Load a text encoder.
+
+        clip_name: a file of models/text_encoders.
+        type: the family of models it serves.
+        device: "cpu" keeps it off the accelerator."""
+    def CLIPSetLastLayer(
+        self,
+        *,
+        clip: _Wired,
+        stop_at_clip_layer: int | _Wired = -1,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPSetLastLayer:
+        """Take the text encoder's states from an earlier layer ("clip skip").
+
+        stop_at_clip_layer: -1 is the last layer, -2 the one before it."""
+    def CLIPTextEncode(
+        self,
+        *,
+        text: str | _Wired,
+        clip: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPTextEncode:
+        """Turn a prompt into conditioning that steers a sampler.
+
+        text: plain words; `(word:1.2)` weighs them, `embedding:name` inserts a learned word.
+        clip: the text encoder."""
+    def CheckpointLoaderSimple(
+        self,
+        *,
+        ckpt_name: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CheckpointLoaderSimple:
+        """Load a checkpoint: the diffusion model, its text encoder and its autoencoder.
+
+        ckpt_name: a file of models/checkpoints."""
+    def CheckpointSave(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        vae: _Wired,
+        filename_prefix: str | _Wired = 'checkpoints/ComfyUI',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save a diffusion model, its text encoder and its autoencoder as one file in the output folder.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten."""
+    def ConditioningAverage(
+        self,
+        *,
+        conditioning_to: _Wired,
+        conditioning_from: _Wired,
+        conditioning_to_strength: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningAverage:
+        """Blend two prompts into one, token by token.
+
+        conditioning_from: its first entry is used.
+        conditioning_to_strength: 1 keeps conditioning_to, 0 gives conditioning_from."""
+    def ConditioningCombine(
+        self,
+        *,
+        conditioning_1: _Wired,
+        conditioning_2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningCombine:
+        """Let both prompts act: predictions are averaged at every step, weighed by strength, area and mask."""
+    def ConditioningConcat(
+        self,
+        *,
+        conditioning_to: _Wired,
+        conditioning_from: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningConcat:
+        """Append the tokens of one prompt to another, so that the model reads both at once.
+
+        conditioning_from: its first entry is used."""
+    def ConditioningSetArea(
+        self,
+        *,
+        conditioning: _Wired,
+        width: int | _Wired = 64,
+        height: int | _Wired = 64,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        strength: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningSetArea:
+        """Let a prompt act only inside a rectangle, given in pixels.
+
+        strength: its weight against other prompts that act on the same place."""
+    def ConditioningSetAreaPercentage(
+        self,
+        *,
+        conditioning: _Wired,
+        width: float | _Wired = 1.0,
+        height: float | _Wired = 1.0,
+        x: float | _Wired = 0.0,
+        y: float | _Wired = 0.0,
+        strength: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningSetAreaPercentage:
+        """Let a prompt act only inside a rectangle, given in parts of the picture.
+
+        strength: its weight against other prompts that act on the same place."""
+    def ConditioningSetAreaStrength(
+        self,
+        *,
+        conditioning: _Wired,
+        strength: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningSetAreaStrength:
+        """Set a prompt's weight against other prompts that act on the same place."""
+    def ConditioningSetMask(
+        self,
+        *,
+        conditioning: _Wired,
+        mask: _Wired,
+        strength: float | _Wired = 1.0,
+        set_cond_area: _Literal['default', 'mask bounds'] | _Wired = 'default',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningSetMask:
+        """Let a prompt act only where a mask is white.
+
+        set_cond_area: "mask bounds" shows the model only the rectangle around the mask."""
+    def ConditioningSetTimestepRange(
+        self,
+        *,
+        conditioning: _Wired,
+        start: float | _Wired = 0.0,
+        end: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningSetTimestepRange:
+        """Let a prompt act only during a part of the sampling.
+
+        start: 0 is the first, noisiest step.
+        end: 1 is the last step."""
+    def ConditioningZeroOut(
+        self,
+        *,
+        conditioning: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ConditioningZeroOut:
+        """Set a prompt's numbers to zero: a negative that says nothing at all, not even "empty text"."""
+    def CropMask(
+        self,
+        *,
+        mask: _Wired,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CropMask:
+        """Cut a rectangle out of a mask. It ends where the mask ends.
+
+        x: left edge.
+        y: top edge."""
+    def DifferentialDiffusion(
+        self,
+        *,
+        model: _Wired,
+        strength: float | _Wired | None = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DifferentialDiffusion:
+        """Let grey parts of an inpainting mask change less than white ones.
+
+        strength: how much of the effect; 0 is none."""
+    def DisableNoise(
+        self,
+        *,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DisableNoise:
+        """Start a sampler without new noise, for a latent that is noisy already."""
+    def DualCFGGuider(
+        self,
+        *,
+        model: _Wired,
+        cond1: _Wired,
+        cond2: _Wired,
+        negative: _Wired,
+        cfg_conds: float | _Wired = 8.0,
+        cfg_cond2_negative: float | _Wired = 8.0,
+        style: _Literal['regular', 'nested'] | _Wired = 'regular',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DualCFGGuider:
+        """Follow two prompts and keep away from a third, each with its own strength.
+
+        cfg_conds: how far from cond2 towards cond1.
+        cfg_cond2_negative: how far from the negative prompt.
+        style: how the two differences combine."""
+    def EmptyImage(
+        self,
+        *,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        batch_size: int | _Wired = 1,
+        color: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _EmptyImage:
+        """Make pictures of one colour.
+
+        color: as a number, 0xRRGGBB."""
+    def EmptyLatentImage(
+        self,
+        *,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        batch_size: int | _Wired = 1,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _EmptyLatentImage:
+        """Make an empty latent: where a picture from text alone begins. It says how large and how many.
+
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        batch_size: how many pictures to make at once."""
+    def ExponentialScheduler(
+        self,
+        *,
+        steps: int | _Wired = 20,
+        sigma_max: float | _Wired = 14.614642,
+        sigma_min: float | _Wired = 0.0291675,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ExponentialScheduler:
+        """Divide the noise by the same factor at every step."""
+    def FeatherMask(
+        self,
+        *,
+        mask: _Wired,
+        left: int | _Wired = 0,
+        top: int | _Wired = 0,
+        right: int | _Wired = 0,
+        bottom: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _FeatherMask:
+        """Fade a mask towards its edges, over so many pixels from each side."""
+    def FlipSigmas(
+        self,
+        *,
+        sigmas: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _FlipSigmas:
+        """Turn a schedule round, to add noise step by step instead of removing it."""
+    def GrowMask(
+        self,
+        *,
+        mask: _Wired,
+        expand: int | _Wired = 0,
+        tapered_corners: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _GrowMask:
+        """Make the selected part larger, or smaller when negative.
+
+        expand: by how many pixels.
+        tapered_corners: cut the corners instead of growing in squares."""
+    def ImageBatch(
+        self,
+        *,
+        image1: _Wired,
+        image2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageBatch:
+        """Join two batches of pictures.
+
+        image2: resized, and given an opaque alpha channel, when it differs from image1."""
+    def ImageBlend(
+        self,
+        *,
+        image1: _Wired,
+        image2: _Wired,
+        blend_factor: float | _Wired = 0.5,
+        blend_mode: _Literal['normal', 'multiply', 'screen', 'overlay', 'soft_light', 'difference'] | _Wired = 'normal',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageBlend:
+        """Blend one picture over another.
+
+        image2: the upper picture; resized when its size differs.
+        blend_factor: 0 gives image1, 1 the blend.
+        blend_mode: how the colours combine."""
+    def ImageBlur(
+        self,
+        *,
+        image: _Wired,
+        blur_radius: int | _Wired = 1,
+        sigma: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageBlur:
+        """Soften a picture.
+
+        blur_radius: how far it looks, in pixels.
+        sigma: how evenly it weighs what it sees, in units of the radius."""
+    def ImageCompositeMasked(
+        self,
+        *,
+        destination: _Wired,
+        source: _Wired,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        resize_source: bool | _Wired = False,
+        mask: _Wired | None = None,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageCompositeMasked:
+        """Paste one picture onto another.
+
+        x: left edge of the paste, in pixels.
+        y: top edge of the paste, in pixels.
+        resize_source: fit the source to the destination first.
+        mask: only its white part is pasted."""
+    def ImageCrop(
+        self,
+        *,
+        image: _Wired,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageCrop:
+        """Cut a rectangle out of pictures. It ends where the picture ends.
+
+        x: left edge.
+        y: top edge."""
+    def ImageInvert(
+        self,
+        *,
+        image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageInvert:
+        """Turn light into dark and every colour into its opposite."""
+    def ImagePadForOutpaint(
+        self,
+        *,
+        image: _Wired,
+        left: int | _Wired = 0,
+        top: int | _Wired = 0,
+        right: int | _Wired = 0,
+        bottom: int | _Wired = 0,
+        feathering: int | _Wired = 40,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImagePadForOutpaint:
+        """Put a grey border around a picture, for a model to fill.
+
+        feathering: how far the mask fades into the picture, in pixels."""
+    def ImageScale(
+        self,
+        *,
+        image: _Wired,
+        upscale_method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'lanczos'] | _Wired = 'nearest-exact',
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        crop: _Literal['disabled', 'center'] | _Wired = 'disabled',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageScale:
+        """Resize pictures.
+
+        width: in pixels; 0 keeps the aspect ratio, and 0 for both changes nothing.
+        height: in pixels; 0 keeps the aspect ratio.
+        crop: "center" cuts the sides off instead of distorting."""
+    def ImageScaleBy(
+        self,
+        *,
+        image: _Wired,
+        upscale_method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'lanczos'] | _Wired = 'nearest-exact',
+        scale_by: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageScaleBy:
+        """Resize pictures by a factor.
+
+        scale_by: 2 makes them twice as wide and twice as high."""
+    def ImageScaleToTotalPixels(
+        self,
+        *,
+        image: _Wired,
+        upscale_method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'lanczos'] | _Wired = 'nearest-exact',
+        megapixels: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageScaleToTotalPixels:
+        """Resize pictures to a number of pixels, keeping the aspect ratio.
+
+        megapixels: 1 is 1024 x 1024."""
+    def ImageSharpen(
+        self,
+        *,
+        image: _Wired,
+        sharpen_radius: int | _Wired = 1,
+        sigma: float | _Wired = 1.0,
+        alpha: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageSharpen:
+        """Strengthen what differs from its surroundings.
+
+        sharpen_radius: how far it looks, in pixels.
+        sigma: how evenly it weighs what it sees, in units of the radius.
+        alpha: how much; 0 changes nothing."""
+    def ImageToMask(
+        self,
+        *,
+        image: _Wired,
+        channel: _Literal['red', 'green', 'blue', 'alpha'] | _Wired = 'red',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageToMask:
+        """Take one channel of a picture as a mask.
+
+        channel: a picture without alpha counts as opaque."""
+    def InpaintModelConditioning(
+        self,
+        *,
+        positive: _Wired,
+        negative: _Wired,
+        vae: _Wired,
+        pixels: _Wired,
+        mask: _Wired,
+        noise_mask: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _InpaintModelConditioning:
+        """Show an inpainting model the picture around the hole it is to fill.
+
+        mask: white is filled; resized when its size differs.
+        noise_mask: also keep the sampler from changing anything outside the mask."""
+    def InvertMask(
+        self,
+        *,
+        mask: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _InvertMask:
+        """Select what was not selected."""
+    def JoinImageWithAlpha(
+        self,
+        *,
+        image: _Wired,
+        alpha: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _JoinImageWithAlpha:
+        """Give pictures an alpha channel.
+
+        alpha: 1 becomes transparent; resized when its size differs."""
+    def KSampler(
+        self,
+        *,
+        model: _Wired,
+        seed: int | _Wired = 0,
+        steps: int | _Wired = 20,
+        cfg: float | _Wired = 8.0,
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'simple',
+        positive: _Wired,
+        negative: _Wired,
+        latent_image: _Wired,
+        denoise: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _KSampler:
+        """Make a picture: remove noise from a latent, step by step, towards a prompt.
+
+        model: removes the noise.
+        seed: the noise it starts from; the same seed gives the same picture.
+        steps: more take longer and are more exact.
+        cfg: how strictly it follows the prompt; 1 ignores the negative one.
+        sampler_name: the method that takes the steps.
+        scheduler: how the noise is spread over the steps.
+        positive: what the picture should show.
+        negative: what it should not show.
+        latent_image: an empty latent, or a picture to change.
+        denoise: 1 draws anew; less keeps more of the picture given."""
+    def KSamplerAdvanced(
+        self,
+        *,
+        model: _Wired,
+        add_noise: _Literal['enable', 'disable'] | _Wired = 'enable',
+        noise_seed: int | _Wired = 0,
+        steps: int | _Wired = 20,
+        cfg: float | _Wired = 8.0,
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'simple',
+        positive: _Wired,
+        negative: _Wired,
+        latent_image: _Wired,
+        start_at_step: int | _Wired = 0,
+        end_at_step: int | _Wired = 10000,
+        return_with_leftover_noise: _Literal['disable', 'enable'] | _Wired = 'disable',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _KSamplerAdvanced:
+        """Take a part of the steps, so that several samplers can share one run.
+
+        add_noise: "disable" for a latent that is noisy already.
+        noise_seed: the noise it starts from.
+        start_at_step: the first step taken; steps before it count as done.
+        end_at_step: the first step left out.
+        return_with_leftover_noise: "enable" hands on what noise is left for the next sampler."""
+    def KSamplerSelect(
+        self,
+        *,
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _KSamplerSelect:
+        """Choose a sampler by its name."""
+    def KarrasScheduler(
+        self,
+        *,
+        steps: int | _Wired = 20,
+        sigma_max: float | _Wired = 14.614642,
+        sigma_min: float | _Wired = 0.0291675,
+        rho: float | _Wired = 7.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _KarrasScheduler:
+        """Karras' schedule: many small steps where there is little noise.
+
+        rho: how strongly it favours low noise."""
+    def LaplaceScheduler(
+        self,
+        *,
+        steps: int | _Wired = 20,
+        sigma_max: float | _Wired = 14.614642,
+        sigma_min: float | _Wired = 0.0291675,
+        mu: float | _Wired = 0.0,
+        beta: float | _Wired = 0.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LaplaceScheduler:
+        """Spread the steps as a Laplace distribution over the logarithm of the noise. It ends at sigma_min, not at 0.
+
+        mu: where most steps lie.
+        beta: how widely they are spread."""
+    def LatentBlend(
+        self,
+        *,
+        samples1: _Wired,
+        samples2: _Wired,
+        blend_factor: float | _Wired = 0.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentBlend:
+        """Blend two latents linearly.
+
+        samples2: resized when its size differs.
+        blend_factor: weight of samples1; 1 gives samples1, 0 gives samples2."""
+    def LatentComposite(
+        self,
+        *,
+        samples_to: _Wired,
+        samples_from: _Wired,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        feather: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentComposite:
+        """Paste one latent into another.
+
+        x: left edge of the paste, in pixels.
+        y: top edge of the paste, in pixels.
+        feather: width of the soft border in pixels; edges that lie on the picture's own border stay hard."""
+    def LatentCrop(
+        self,
+        *,
+        samples: _Wired,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentCrop:
+        """Cut a rectangle, given in pixels, out of a latent. It ends where the latent ends."""
+    def LatentFlip(
+        self,
+        *,
+        samples: _Wired,
+        flip_method: _Literal['x-axis: vertically', 'y-axis: horizontally'] | _Wired = 'x-axis: vertically',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentFlip:
+        """Mirror a latent.
+
+        flip_method: about which axis."""
+    def LatentFromBatch(
+        self,
+        *,
+        samples: _Wired,
+        batch_index: int | _Wired = 0,
+        length: int | _Wired = 1,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentFromBatch:
+        """Take some latents out of a batch. Sampled again with the same seed they draw the same noise.
+
+        batch_index: the first one; counted from 0.
+        length: how many."""
+    def LatentRotate(
+        self,
+        *,
+        samples: _Wired,
+        rotation: _Literal['none', '90 degrees', '180 degrees', '270 degrees'] | _Wired = 'none',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentRotate:
+        """Turn a latent clockwise.
+
+        rotation: by how much."""
+    def LatentUpscale(
+        self,
+        *,
+        samples: _Wired,
+        upscale_method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'bislerp'] | _Wired = 'nearest-exact',
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        crop: _Literal['disabled', 'center'] | _Wired = 'disabled',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentUpscale:
+        """Resize a latent, for instance between two sampling passes.
+
+        width: of the picture, in pixels; 0 keeps the aspect ratio, and 0 for both changes nothing.
+        height: of the picture, in pixels; 0 keeps the aspect ratio.
+        crop: "center" cuts the sides off instead of distorting."""
+    def LatentUpscaleBy(
+        self,
+        *,
+        samples: _Wired,
+        upscale_method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'bislerp'] | _Wired = 'nearest-exact',
+        scale_by: float | _Wired = 1.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LatentUpscaleBy:
+        """Resize a latent by a factor.
+
+        scale_by: 2 makes it twice as wide and twice as high."""
+    def LoadImage(
+        self,
+        *,
+        image: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoadImage:
+        """Load a picture from the input folder; an animation becomes a batch.
+
+        image: a file of the input folder; "name.png [output]" takes it from the output folder."""
+    def LoadImageMask(
+        self,
+        *,
+        image: str | _Wired,
+        channel: _Literal['alpha', 'red', 'green', 'blue'] | _Wired = 'alpha',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoadImageMask:
+        """Load one channel of a picture as a mask.
+
+        image: a file of the input folder.
+        channel: "alpha" gives 1 where the picture is transparent."""
+    def LoadImageOutput(
+        self,
+        *,
+        image: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoadImageOutput:
+        """Load a picture that was saved before.
+
+        image: a file of the output folder."""
+    def LoadLatent(
+        self,
+        *,
+        latent: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoadLatent:
+        """Load latents from a file of the input folder.
+
+        latent: a `.latent` file."""
+    def LoomDynamicPrompt(
+        self,
+        *,
+        text: str | _Wired,
+        seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomDynamicPrompt:
+        """Pick one option of every {a|b} in a text. The same text and seed always give the same result.
+
+        text: options may be nested; // and /* */ are comments; a backslash keeps a brace as it is.
+        seed: chooses the options."""
+    def LoomEvaluateShapes(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        vae: _Wired,
+        captions: int | _Wired = 100,
+        seeds: int | _Wired = 2,
+        first_seed: int | _Wired = 1,
+        steps: int | _Wired = 20,
+        cfg: float | _Wired = 3.5,
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'normal',
+        size: int | _Wired = 64,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomEvaluateShapes:
+        """Examine a model: draw captions it never saw and let the judge compare each picture with its caption.
+
+        model: draws.
+        clip: reads the captions.
+        vae: turns latents into pictures.
+        captions: of each kind: one object, two objects, a relation of two. A tenth names a pair of colour and shape that training never shows.
+        seeds: noise seeds; all captions are drawn once with each.
+        first_seed: the first of them.
+        steps: of the sampler.
+        cfg: how strictly the captions are followed.
+        sampler_name: the method that takes the steps.
+        scheduler: how the noise is spread over the steps.
+        size: side of the pictures in pixels."""
+    def LoomForEach(
+        self,
+        *,
+        items: _Any | _Wired,
+        body: _Any | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Run the graph above `body` once per item, the item in the place of Loop Item; hand on the list of results.
+
+        items: a list on a wire, item by item, or a written list of texts or numbers.
+        body: the end of the graph to repeat. What does not depend on the item runs once."""
+    def LoomGrid(
+        self,
+        *,
+        image: _Any | _Wired,
+        x_input: str | _Wired = '',
+        x_values: str | _Wired = '',
+        y_input: str | _Wired = '',
+        y_values: str | _Wired = '',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomGrid:
+        """Run the graph above `image` for every value of one input, or every pair of two; hand on a labelled sheet.
+
+        image: the end of the graph; it must give a picture. What does not depend on the values runs once.
+        x_input: the input that changes from column to column, NODE.INPUT; NODE is an id, or a title or class that is found once.
+        x_values: one per line, or separated by commas.
+        y_input: the input that changes from row to row; empty for a single row.
+        y_values: as x_values."""
+    def LoomIf(
+        self,
+        *,
+        condition: bool | _Wired = True,
+        on_true: _Any | _Wired | None = None,
+        on_false: _Any | _Wired | None = None,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Hand on one of two values; what makes the other one never runs.
+
+        condition: true hands on `on_true`, false `on_false`."""
+    def LoomItem(
+        self,
+        *,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomItem:
+        """Stand for the item of the loop that the graph below leads into."""
+    def LoomNewDiffusionModel(
+        self,
+        *,
+        unet_width: int | _Wired = 128,
+        unet_levels: str | _Wired = '1,1',
+        unet_attention: str | _Wired = '2,1',
+        unet_blocks: int | _Wired = 1,
+        text_width: int | _Wired = 128,
+        text_layers: int | _Wired = 3,
+        vae_width: int | _Wired = 64,
+        vae_levels: str | _Wired = '1,1,1,2',
+        prediction: _Literal['v', 'eps'] | _Wired = 'v',
+        seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomNewDiffusionModel:
+        """Untrained networks in the layout of Stable Diffusion 1.x, of any size: denoiser, text encoder, autoencoder.
+
+        unet_width: of the denoiser's first level; Stable Diffusion has 320.
+        unet_levels: width of each level in multiples of the first; each level after the first halves the latent. Stable Diffusion has 1,2,4,4.
+        unet_attention: layers that look at the text, for each level; Stable Diffusion has 1,1,1,0.
+        unet_blocks: residual blocks of a level; Stable Diffusion has 2.
+        text_width: of the text encoder; Stable Diffusion has 768.
+        text_layers: of the text encoder; Stable Diffusion has 12.
+        vae_width: of the autoencoder's first level; below 64 it cannot hold flat colours. Stable Diffusion has 128.
+        vae_levels: width of the autoencoder's four levels in multiples of the first.
+        prediction: what the denoiser learns to give. "v" comes with zero terminal SNR and draws plain backgrounds well; "eps" is Stable Diffusion's own.
+        seed: of the weights they start from."""
+    def LoomRewardImage(
+        self,
+        *,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomRewardImage:
+        """Stand for the pictures that a trainer wants judged."""
+    def LoomRewardPrompt(
+        self,
+        *,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomRewardPrompt:
+        """Stand for the prompts of the pictures that a trainer wants judged."""
+    def LoomShapeEval(
+        self,
+        *,
+        images: _Wired,
+        captions: str | _Wired,
+        mode: _Literal['soft', 'strict'] | _Wired = 'soft',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomShapeEval:
+        """Judge pictures of simple shapes: find objects, colours, sizes and places, and compare them with the captions.
+
+        captions: one line for each picture, or one line for all.
+        mode: "strict" also refuses blurred outlines."""
+    def LoomShapeScenes(
+        self,
+        *,
+        size: int | _Wired = 64,
+        seed: int | _Wired = 0,
+        split: _Literal['train', 'test'] | _Wired = 'train',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomShapeScenes:
+        """An endless data set of drawn scenes: coloured shapes on plain backgrounds, each with a caption.
+
+        size: side of each picture in pixels.
+        seed: another seed gives other scenes.
+        split: "train" never shows the pairs of colour and shape that examinations ask for."""
+    def LoomTrainDiffusion(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        vae: _Wired,
+        dataset: _Wired,
+        steps: int | _Wired = 12000,
+        batch_size: int | _Wired = 48,
+        learning_rate: float | _Wired = 0.001,
+        warm_up: int | _Wired = 300,
+        schedule: _Literal['decay_at_end', 'cosine', 'constant'] | _Wired = 'decay_at_end',
+        decay_share: float | _Wired = 0.25,
+        timesteps: _Literal['uniform', 'logit_normal'] | _Wired = 'uniform',
+        min_snr_gamma: float | _Wired = 0.0,
+        caption_dropout: float | _Wired = 0.1,
+        ema_decay: float | _Wired = 0.999,
+        precision: _Literal['fp32', 'bf16'] | _Wired = 'fp32',
+        pool: int | _Wired = 20480,
+        seed: int | _Wired = 0,
+        name: str | _Wired = 'diffusion',
+        checkpoint_every: int | _Wired = 250,
+        resume: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTrainDiffusion:
+        """Train a denoiser and its text encoder together on captioned pictures.
+
+        model: where the training starts; it stays as it is. It also says what is predicted, noise or velocity, and over which noise levels: see ModelSamplingDiscrete. A loaded model is trained on.
+        clip: the text encoder that is trained with it.
+        vae: turns pictures into latents; it does not learn.
+        dataset: pictures and captions.
+        steps: of the optimizer, in all.
+        batch_size: latents in each step.
+        learning_rate: the highest rate.
+        warm_up: steps over which the rate rises to it.
+        schedule: how the rate falls again. "decay_at_end" keeps it until the last steps, "cosine" lowers it all along.
+        decay_share: share of the steps over which "decay_at_end" lowers the rate.
+        timesteps: how noise levels are drawn; "logit_normal" prefers the middle ones.
+        min_snr_gamma: limit of the signal-to-noise ratio in the loss's weight; 5 is usual, 0 weighs all levels alike.
+        caption_dropout: share of captions left out, without which cfg has nothing to steer away from.
+        ema_decay: of the running average of the weights, which is the result.
+        precision: "bf16" is faster where the processor has it; weights stay float32.
+        pool: pictures encoded in advance, from which batches are drawn; a tenth is replaced every 200 steps.
+        seed: of captions left out, noise and noise levels.
+        name: of the folder in user/training that keeps checkpoints and latents; empty keeps none.
+        checkpoint_every: steps between two checkpoints.
+        resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
+    def LoomTrainVAE(
+        self,
+        *,
+        vae: _Wired,
+        dataset: _Wired,
+        steps: int | _Wired = 3000,
+        batch_size: int | _Wired = 16,
+        learning_rate: float | _Wired = 0.001,
+        warm_up: int | _Wired = 100,
+        schedule: _Literal['decay_at_end', 'cosine', 'constant'] | _Wired = 'decay_at_end',
+        decay_share: float | _Wired = 0.3,
+        kl_weight: float | _Wired = 1e-05,
+        part: _Literal['both', 'decoder'] | _Wired = 'both',
+        jitter: float | _Wired = 0.0,
+        normalise: bool | _Wired = True,
+        ema_decay: float | _Wired = 0.995,
+        precision: _Literal['fp32', 'bf16'] | _Wired = 'fp32',
+        seed: int | _Wired = 0,
+        name: str | _Wired = 'vae',
+        checkpoint_every: int | _Wired = 125,
+        resume: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTrainVAE:
+        """Train an autoencoder on pictures.
+
+        vae: where the training starts; it stays as it is.
+        dataset: the pictures.
+        steps: of the optimizer, in all.
+        batch_size: pictures in each step.
+        learning_rate: the highest rate.
+        warm_up: steps over which the rate rises to it.
+        schedule: how the rate falls again. "decay_at_end" keeps it until the last steps, "cosine" lowers it all along.
+        decay_share: share of the steps over which "decay_at_end" lowers the rate.
+        kl_weight: how strongly latents are drawn to a normal distribution.
+        part: "decoder" leaves the latents as they are, so that a denoiser made for them still fits.
+        jitter: noise on the latents, as a share of their spread, that the decoder learns to forgive.
+        normalise: fold mean and spread of the latents into the weights, so that the factor 0.18215 of Stable Diffusion gives them variance 1. Not done with part "decoder".
+        ema_decay: of the running average of the weights, which is the result.
+        precision: "bf16" is faster where the processor has it; weights stay float32.
+        seed: of the order of noise.
+        name: of the folder in user/training that keeps checkpoints; empty keeps none.
+        checkpoint_every: steps between two checkpoints.
+        resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
+    def MaskComposite(
+        self,
+        *,
+        destination: _Wired,
+        source: _Wired,
+        x: int | _Wired = 0,
+        y: int | _Wired = 0,
+        operation: _Literal['multiply', 'add', 'subtract', 'and', 'or', 'xor'] | _Wired = 'multiply',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _MaskComposite:
+        """Combine a mask with another, laid on it at a place.
+
+        x: left edge of the source, in pixels.
+        y: top edge of the source, in pixels.
+        operation: "and", "or" and "xor" first round both masks to 0 or 1."""
+    def MaskToImage(
+        self,
+        *,
+        mask: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _MaskToImage:
+        """Show a mask as a grey picture."""
+    def ModelMergeSimple(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        ratio: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelMergeSimple:
+        """Mix the weights of two models of one architecture.
+
+        ratio: share of model1; 1 is model1 alone."""
+    def ModelSamplingDiscrete(
+        self,
+        *,
+        model: _Wired,
+        sampling: _Literal['eps', 'v_prediction', 'x0'] | _Wired = 'eps',
+        zsnr: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelSamplingDiscrete:
+        """Say what a model predicts, for files that do not say it themselves.
+
+        sampling: the noise (eps), the velocity (v_prediction) or the picture (x0).
+        zsnr: the model was trained with a noisiest level that holds no picture at all."""
+    def PolyexponentialScheduler(
+        self,
+        *,
+        steps: int | _Wired = 20,
+        sigma_max: float | _Wired = 14.614642,
+        sigma_min: float | _Wired = 0.0291675,
+        rho: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PolyexponentialScheduler:
+        """Let the logarithm of the noise fall as a power of the step.
+
+        rho: the power; 1 is the exponential schedule."""
+    def PreviewAny(
+        self,
+        *,
+        source: _Any | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Show any value as text."""
+    def PreviewImage(
+        self,
+        *,
+        images: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Show pictures without keeping them: they go to the folder for temporary files."""
+    def PrimitiveBoolean(
+        self,
+        *,
+        value: bool | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PrimitiveBoolean:
+        """Hand on yes or no."""
+    def PrimitiveFloat(
+        self,
+        *,
+        value: float | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PrimitiveFloat:
+        """Hand on a number."""
+    def PrimitiveInt(
+        self,
+        *,
+        value: int | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PrimitiveInt:
+        """Hand on a whole number."""
+    def PrimitiveString(
+        self,
+        *,
+        value: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PrimitiveString:
+        """Hand on a text."""
+    def PrimitiveStringMultiline(
+        self,
+        *,
+        value: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PrimitiveStringMultiline:
+        """Hand on a text of several lines."""
+    def RandomNoise(
+        self,
+        *,
+        noise_seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _RandomNoise:
+        """Choose the noise that a sampler starts from.
+
+        noise_seed: the same seed gives the same noise."""
+    def RepeatLatentBatch(
+        self,
+        *,
+        samples: _Wired,
+        amount: int | _Wired = 1,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _RepeatLatentBatch:
+        """Repeat a batch of latents.
+
+        amount: how many times."""
+    def RescaleCFG(
+        self,
+        *,
+        model: _Wired,
+        multiplier: float | _Wired = 0.7,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _RescaleCFG:
+        """Keep strong guidance from washing colours out.
+
+        multiplier: how much of the effect; 0 is none."""
+    def SDTurboScheduler(
+        self,
+        *,
+        model: _Wired,
+        steps: int | _Wired = 1,
+        denoise: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SDTurboScheduler:
+        """The few noise levels that turbo models were made for.
+
+        denoise: less than 1 leaves out the noisiest."""
+    def SamplerCustom(
+        self,
+        *,
+        model: _Wired,
+        add_noise: bool | _Wired = True,
+        noise_seed: int | _Wired = 0,
+        cfg: float | _Wired = 8.0,
+        positive: _Wired,
+        negative: _Wired,
+        sampler: _Wired,
+        sigmas: _Wired,
+        latent_image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SamplerCustom:
+        """Sample with a sampler and a schedule made by other nodes.
+
+        add_noise: switch off for a latent that is noisy already.
+        noise_seed: the noise it starts from.
+        cfg: how strictly it follows the prompt."""
+    def SamplerCustomAdvanced(
+        self,
+        *,
+        noise: _Wired,
+        guider: _Wired,
+        sampler: _Wired,
+        sigmas: _Wired,
+        latent_image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SamplerCustomAdvanced:
+        """Sample with noise, guider, sampler and schedule made by other nodes."""
+    def SamplerDPMPP_2M_SDE(
+        self,
+        *,
+        solver_type: _Literal['midpoint', 'heun'] | _Wired = 'midpoint',
+        eta: float | _Wired = 1.0,
+        s_noise: float | _Wired = 1.0,
+        noise_device: _Literal['gpu', 'cpu'] | _Wired = 'gpu',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SamplerDPMPP_2M_SDE:
+        """DPM-Solver++(2M) with noise.
+
+        solver_type: how the change of the picture is weighed.
+        eta: how much of the step is noise; 0 takes none.
+        s_noise: scale of that noise.
+        noise_device: without effect: noise is drawn so that one seed gives one picture on every device."""
+    def SamplerDPMPP_SDE(
+        self,
+        *,
+        eta: float | _Wired = 1.0,
+        s_noise: float | _Wired = 1.0,
+        r: float | _Wired = 0.5,
+        noise_device: _Literal['gpu', 'cpu'] | _Wired = 'gpu',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SamplerDPMPP_SDE:
+        """DPM-Solver++ with noise, two evaluations a step.
+
+        eta: how much of the step is noise; 0 takes none.
+        s_noise: scale of that noise.
+        r: where between two sigmas the second evaluation lies.
+        noise_device: without effect: noise is drawn so that one seed gives one picture on every device."""
+    def SamplerEulerAncestral(
+        self,
+        *,
+        eta: float | _Wired = 1.0,
+        s_noise: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SamplerEulerAncestral:
+        """Euler's method with fresh noise at every step.
+
+        eta: how much of the step is noise; 0 is plain Euler.
+        s_noise: scale of that noise."""
+    def SaveImage(
+        self,
+        *,
+        images: _Wired,
+        filename_prefix: str | _Wired = 'ComfyUI',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save pictures as PNG files in the output folder; each carries the graph that made it.
+
+        filename_prefix: may hold sub-folders and %width% %height% %year% %month% %day% %hour% %minute% %second% %batch_num%. Existing files are never overwritten."""
+    def SaveImageWebsocket(
+        self,
+        *,
+        images: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Send pictures in full size to whoever runs the graph, without writing a file."""
+    def SaveLatent(
+        self,
+        *,
+        samples: _Wired,
+        filename_prefix: str | _Wired = 'latents/ComfyUI',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save latents as a file in the output folder.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten."""
+    def SetLatentNoiseMask(
+        self,
+        *,
+        samples: _Wired,
+        mask: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SetLatentNoiseMask:
+        """Let the sampler change a latent only where a mask is white.
+
+        mask: of any size; the sampler fits it to the latent."""
+    def SolidMask(
+        self,
+        *,
+        value: float | _Wired = 1.0,
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SolidMask:
+        """Make a mask of one value."""
+    def SplitImageWithAlpha(
+        self,
+        *,
+        image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SplitImageWithAlpha:
+        """Take pictures and their transparency apart."""
+    def SplitSigmas(
+        self,
+        *,
+        sigmas: _Wired,
+        step: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SplitSigmas:
+        """Cut a schedule in two, for two samplers.
+
+        step: after how many steps."""
+    def SplitSigmasDenoise(
+        self,
+        *,
+        sigmas: _Wired,
+        denoise: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SplitSigmasDenoise:
+        """Cut a schedule in two, so that the second part is a given share of it.
+
+        denoise: the share of the low part."""
+    def ThresholdMask(
+        self,
+        *,
+        mask: _Wired,
+        value: float | _Wired = 0.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ThresholdMask:
+        """Select all that is above a value, fully."""
+    def UNETLoader(
+        self,
+        *,
+        unet_name: str | _Wired,
+        weight_dtype: _Literal['default', 'fp8_e4m3fn', 'fp8_e4m3fn_fast', 'fp8_e5m2'] | _Wired = 'default',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _UNETLoader:
+        """Load a diffusion model that comes without text encoder and autoencoder.
+
+        unet_name: a file of models/diffusion_models.
+        weight_dtype: "fp8..." rounds the weights to that precision, so that pictures match those of programs that store them so; memory and speed stay those of "default"."""
+    def VAEDecode(
+        self,
+        *,
+        samples: _Wired,
+        vae: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAEDecode:
+        """Turn latents into pictures."""
+    def VAEDecodeTiled(
+        self,
+        *,
+        samples: _Wired,
+        vae: _Wired,
+        tile_size: int | _Wired = 512,
+        overlap: int | _Wired = 64,
+        temporal_size: int | _Wired = 64,
+        temporal_overlap: int | _Wired = 8,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAEDecodeTiled:
+        """Turn latents into pictures piece by piece, when they do not fit into memory at once.
+
+        tile_size: of a piece, in pixels of the picture.
+        overlap: how far neighbouring pieces blend, in pixels; at most a quarter of a piece.
+        temporal_size: for video autoencoders; a picture has no frames to cut.
+        temporal_overlap: for video autoencoders."""
+    def VAEEncode(
+        self,
+        *,
+        pixels: _Wired,
+        vae: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAEEncode:
+        """Turn pictures into latents. Edges beyond a multiple of 8 pixels are cut."""
+    def VAEEncodeForInpaint(
+        self,
+        *,
+        pixels: _Wired,
+        vae: _Wired,
+        mask: _Wired,
+        grow_mask_by: int | _Wired = 6,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAEEncodeForInpaint:
+        """Turn pictures into latents whose masked part is blank and will be filled anew. Use it at denoise 1.
+
+        mask: white is filled; resized when its size differs.
+        grow_mask_by: widens the part the sampler may change, in pixels, so that it blends in."""
+    def VAEEncodeTiled(
+        self,
+        *,
+        pixels: _Wired,
+        vae: _Wired,
+        tile_size: int | _Wired = 512,
+        overlap: int | _Wired = 64,
+        temporal_size: int | _Wired = 64,
+        temporal_overlap: int | _Wired = 8,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAEEncodeTiled:
+        """Turn pictures into latents piece by piece, when they do not fit into memory at once.
+
+        tile_size: of a piece, in pixels.
+        overlap: how far neighbouring pieces blend, in pixels.
+        temporal_size: for video autoencoders; a picture has no frames to cut.
+        temporal_overlap: for video autoencoders."""
+    def VAELoader(
+        self,
+        *,
+        vae_name: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VAELoader:
+        """Load an autoencoder.
+
+        vae_name: a file of models/vae."""
+    def VAESave(
+        self,
+        *,
+        vae: _Wired,
+        filename_prefix: str | _Wired = 'vae/ComfyUI_vae',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save an autoencoder as a file in the output folder.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten."""
+    def VPScheduler(
+        self,
+        *,
+        steps: int | _Wired = 20,
+        beta_d: float | _Wired = 19.9,
+        beta_min: float | _Wired = 0.1,
+        eps_s: float | _Wired = 0.001,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _VPScheduler:
+        """Follow the continuous variance-preserving process.
+
+        beta_d: how fast the noise grows with time.
+        beta_min: how fast at time 0.
+        eps_s: the last time before 0."""
