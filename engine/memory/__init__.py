@@ -1,0 +1,1 @@
+"""Where tensors live and in what precision. Knows nothing of models' insides."""

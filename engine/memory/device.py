@@ -1,0 +1,95 @@
+"""Which device and which precision to use; looked up when asked, never at import.
+
+Knows nothing of models beyond their role. Precision: SD's UNet and text encoder ship as float16; autoencoders
+overflow in it, so they get bfloat16 or float32.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from ..errors import UserError
+
+__all__ = ["DTYPES", "pick_device", "pick_dtype"]
+
+DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """Return the device of that name ("cuda", "cuda:1", "rocm", "mps", "xpu", "cpu"), or the best there is.
+
+    None and "auto" look for CUDA or ROCm, then XPU, then Metal, then take the CPU.
+    Raises: UserError S010 for an unknown name or a device this machine lacks.
+    """
+    wanted = (name or "auto").lower()
+    if wanted == "auto":
+        return torch.device(next((kind for kind in ("cuda", "xpu", "mps") if count(kind)), "cpu"))
+    wanted = wanted.replace("rocm", "cuda", 1).replace("hip", "cuda", 1)  # torch calls AMD's GPUs cuda
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise unusable(name) from None
+    if (device.index or 0) >= count(device.type):
+        raise unusable(name)
+    return device
+
+
+def pick_dtype(
+    device: torch.device, name: str | None = None, *, role: Literal["network", "vae"] = "network"
+) -> torch.dtype:
+    """Return the precision of that name ("fp32", "fp16", "bf16"), or the best for the device and role.
+
+    None and "auto": float32 on the CPU; float16 elsewhere, and for an autoencoder bfloat16 where CUDA
+    computes it natively, else float32. Raises: UserError S011 for an unknown name.
+    """
+    wanted = (name or "auto").lower()
+    if wanted != "auto":
+        if wanted not in DTYPES:
+            raise UserError(
+                "S011",
+                "precision",
+                "auto, fp32, fp16 or bf16",
+                repr(name),
+                "Name one of these, or leave it out.",
+            )
+        return DTYPES[wanted]
+    if device.type == "cpu":
+        return torch.float32  # half precision is emulated on most CPUs
+    if role == "vae":
+        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
+    return torch.float16
+
+
+def count(kind: str) -> int:
+    """Return how many devices of a kind this machine offers."""
+    if kind == "cpu":
+        return 1
+    if kind == "cuda":
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "xpu":
+        return torch.xpu.device_count() if torch.xpu.is_available() else 0
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    return 0
+
+
+def unusable(name: str | None) -> UserError:
+    """Return the error for a device that cannot be had, naming those that can."""
+    there = [kind for kind in ("cuda", "xpu", "mps", "cpu") if count(kind)]
+    return UserError(
+        "S010",
+        "device",
+        f"one of {', '.join(there)}",
+        repr(name),
+        'Name one of these, or "auto" for the best.',
+    )

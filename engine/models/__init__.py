@@ -1,0 +1,1 @@
+"""Networks, what their files look like, and how one becomes the other. Knows nothing of samplers or nodes."""
