@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from ..durable import replace_file
 from ..errors import Problem, UserError, brief
 from ..node.registry import Registry
 from .graph import Graph, Link, Node
@@ -165,14 +164,7 @@ def save(graph: Graph, path: str | Path, registry: Registry) -> None:
         raise UserError(
             "G021", "workflow", "literals that JSON can hold", str(error), "Give such values by a node."
         ) from error
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    replace_file(Path(path), lambda partial: partial.write_bytes(content))
 
 
 def _not_json(expected: str, got: str) -> UserError:

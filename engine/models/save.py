@@ -5,8 +5,6 @@ Atomic: a reader sees the old file or the whole new one. Knows nothing of traini
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..durable import replace_file
 from .arch import TEXT, UNET, VAE
 from .autoencoder import Autoencoder
 from .denoiser import DiffusionModel
@@ -54,15 +53,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
     A failure leaves what was there before, and nothing beside it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        save_file(dict(tensors), partial, metadata=dict(metadata))
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return replace_file(path, lambda partial: save_file(dict(tensors), partial, metadata=dict(metadata)))
 
 
 def named(network: nn.Module, prefix: str, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..durable import replace_file
 from ..errors import UserError
 from .discover import NodeModule, declared, discover_modules, find_modules, modules_in_package
 from .registry import PackFailure, Registry
@@ -46,15 +45,8 @@ def build(packages: Iterable[str]) -> Manifest:
 
 def write(manifest: Manifest, path: str | Path) -> None:
     """Write a manifest, whole or not at all; equal manifests give equal bytes. Raises OSError."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(dumps(manifest))
-        os.chmod(name, 0o644)  # a temporary file is private, a manifest is not
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    content = dumps(manifest).encode()
+    replace_file(Path(path), lambda partial: partial.write_bytes(content))
 
 
 def dumps(manifest: Manifest) -> str:

@@ -1,0 +1,49 @@
+"""Files that are there whole or not at all: written beside their place, flushed to the disk, then moved.
+
+Knows nothing of what is written. Used wherever an existing file may be replaced; `pictures.save` never replaces one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["flush_folder", "replace_file"]
+
+
+def replace_file(target: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` make a file, then give it the name `target`; return `target`.
+
+    write: makes a whole file at the path it is given, which lies in the same folder. A reader sees the old file or the
+        new one; a failure leaves the old one, and nothing beside it. Raises: OSError, and whatever `write` raises.
+    """
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        partial.open("xb").close()
+        mode = stat.S_IMODE(partial.stat().st_mode)  # what the user's umask gives; some writers make files private
+        write(partial)
+        with partial.open("rb+") as file:  # Windows flushes only what may be written
+            os.fsync(file.fileno())
+        partial.chmod(mode)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    flush_folder(target.parent)
+    return target
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the new name survive a power cut, where the platform lets a folder be flushed."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # Windows opens no folders
+    try:
+        os.fsync(handle)
+    except OSError:
+        return  # some network folders refuse; the file itself is already safe
+    finally:
+        os.close(handle)
