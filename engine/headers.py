@@ -1,0 +1,50 @@
+"""What a model file's header says of it, for validation: family and latent channels, without loading a weight.
+
+Implements `graph.facets.FacetReader`. Knows files and keys, no node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .models.arch import ARCHITECTURES, UNET, VAE
+from .models.detect import detect
+from .models.weights import open_weights
+from .node.context import Files
+
+__all__ = ["HeaderFacets"]
+
+# Keys whose shape tells the channels of the latent: (key, axis), the first that is there counts.
+_LATENT = (
+    (f"{UNET}out.2.weight", 0),
+    ("out.2.weight", 0),
+    ("conv_out.weight", 0),
+    (f"{VAE}decoder.conv_in.weight", 1),
+    ("decoder.conv_in.weight", 1),
+)
+
+
+class HeaderFacets:
+    """Reads facets of the files that `files` finds; every file is opened once while its size and time stay."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._known: dict[tuple[str, int, int], Mapping[str, str]] = {}
+
+    def facets(self, folder: str, name: str) -> Mapping[str, str]:
+        """Return e.g. {"family": "SD1.x", "latent": "4"}; {} for a folder of many files. Raises UserError F*, M*."""
+        path = self._files.find(folder, name)
+        if path.is_dir():
+            return {}
+        stat = path.stat()
+        key = (str(path), stat.st_size, stat.st_mtime_ns)
+        if key not in self._known:
+            shapes = open_weights(path).shapes
+            found = detect(ARCHITECTURES, shapes, path.name)
+            # A lone text encoder or autoencoder may serve several families.
+            facets = {"family": found.name.rpartition(" ")[0]} if found.kind in ("checkpoint", "unet") else {}
+            channels = next((shapes[key][axis] for key, axis in _LATENT if key in shapes), None)
+            if channels is not None:
+                facets["latent"] = str(channels)
+            self._known[key] = facets
+        return self._known[key]
