@@ -1,0 +1,1 @@
+"""Pictures as tensors and as files: resize, composite, read, save. Knows nothing of nodes or models."""
