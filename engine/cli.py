@@ -80,6 +80,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--smoke", action="store_true", help="shrink the run by FILE's .smoke.json")
     run.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; picked when left out")
     run.add_argument("--cache", metavar="off|ram|disk[:SIZE]", help="what to remember, and how much; ram by default")
+    run.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        default=None,
+        help="let a restricted reader open weights that are pickles (.ckpt, .pt); refused otherwise",
+    )
     _add_folders(run)
 
 
@@ -100,6 +106,9 @@ def _add_folders(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data-dir", metavar="DIR", help="the data folder; else $LATENTLOOM_HOME, else ~/latentloom")
     command.add_argument(
         "--extra-model-paths", metavar="FILE", action="append", help="more model folders, in ComfyUI's yaml format"
+    )
+    command.add_argument(
+        "--nodes", metavar="DIR", action="append", help="a folder of node packs, beside the data folder's nodes"
     )
 
 

@@ -62,14 +62,14 @@ class Engine:
         self.settings = settings or load_settings(flags)
         extra = read_extra_paths(self.settings.extra_model_paths)
         self.folders = folders or Folders(self.settings.data_dir, extra)
-        self.registry = registry or all_nodes(self.settings.data_dir / "cache")
+        self.registry = registry or all_nodes(self.settings.data_dir / "cache", self.settings.node_folders)
         self.device = str(pick_device(self.settings.device))
         if isinstance(cache, Cache):
             self.cache: Cache | None = cache
         else:
             wanted = choice if isinstance(choice, CacheChoice) else self.settings.cache
             self.cache = make_cache(wanted, self.device, self.settings.data_dir / "cache" / "values")
-        self._facets = HeaderFacets(self.folders)
+        self._facets = HeaderFacets(self.folders, self.settings.allow_pickle)
         self.executor = Executor(
             self.registry,
             self.cache,
@@ -78,6 +78,7 @@ class Engine:
             guard=TorchGuard(),
             check_value=check_value,
             store=self.cache.store if self.cache is not None else TorchStore(),
+            allowed=("pickle",) if self.settings.allow_pickle else (),
         )
 
     def builder(self) -> GraphBuilder:

@@ -27,8 +27,9 @@ _LATENT = (
 class HeaderFacets:
     """Reads facets of the files that `files` finds; every file is opened once while its size and time stay."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, allow_pickle: bool = False) -> None:
         self._files = files
+        self._allow_pickle = allow_pickle
         self._known: dict[tuple[str, int, int], Mapping[str, str]] = {}
 
     def facets(self, folder: str, name: str) -> Mapping[str, str]:
@@ -39,7 +40,7 @@ class HeaderFacets:
         stat = path.stat()
         key = (str(path), stat.st_size, stat.st_mtime_ns)
         if key not in self._known:
-            shapes = open_weights(path).shapes
+            shapes = open_weights(path, allow_pickle=self._allow_pickle).shapes
             found = detect(ARCHITECTURES, shapes, path.name)
             # A lone text encoder or autoencoder may serve several families.
             facets = {"family": found.name.rpartition(" ")[0]} if found.kind in ("checkpoint", "unet") else {}

@@ -7,6 +7,7 @@ Loads no torch.
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterable
 from pathlib import Path
 
 from .graph import codec
@@ -30,14 +31,14 @@ def built_in_packages() -> tuple[str, ...]:
     return (f"{__package__.rpartition('.')[0]}.nodes",)
 
 
-def registry(cache_folder: Path | None = None) -> Registry:
-    """Return all node types, built in and of installed packs, without importing them.
+def registry(cache_folder: Path | None = None, folders: Iterable[Path] = ()) -> Registry:
+    """Return all node types, built in, of installed packs and of the packs in `folders`, without importing them.
 
     cache_folder: where facts about packs are kept between processes; None looks them up each time.
     """
     packs = importlib.metadata.entry_points(group=ENTRY_POINTS)
     names = sorted({point.value.partition(":")[0] for point in packs})
-    return load_manifest((*built_in_packages(), *names), package_root() / MANIFEST, cache_folder)
+    return load_manifest((*built_in_packages(), *names), package_root() / MANIFEST, cache_folder, folders)
 
 
 def load(path: str | Path, nodes: Registry | None = None) -> Graph:

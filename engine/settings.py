@@ -24,6 +24,8 @@ DISK_BYTES = 10 * GIB  # a few hundred SDXL latents and texts, or some ten thous
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": GIB, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _MODES = ("off", "ram", "disk")
+_PATHS = ("extra_model_paths", "nodes")
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,22 @@ class Settings:
     """Everything a user may set.
 
     data_dir: the folder that holds models, pictures and caches. device: "cpu", "cuda:0", "mps", ...; None picks one
-    when it is first needed. extra_model_paths: files in ComfyUI's yaml format.
+    when it is first needed. extra_model_paths: files in ComfyUI's yaml format. nodes: more folders of node packs.
+    allow_pickle: whether weights may come from pickles, which then only a restricted reader opens.
     """
 
     data_dir: Path
     device: str | None = None
     cache: CacheChoice = CacheChoice()
     extra_model_paths: tuple[Path, ...] = ()
+    nodes: tuple[Path, ...] = ()
+    allow_pickle: bool = False
+
+    @property
+    def node_folders(self) -> tuple[Path, ...]:
+        """The folders of node packs: the data folder's own, if it is there, then those named."""
+        own = self.data_dir / "nodes"
+        return (own, *self.nodes) if own.is_dir() else self.nodes
 
 
 def parse_size(text: str) -> int:
@@ -84,16 +95,18 @@ def load_settings(
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     data_dir = _data_dir(given.get("data_dir"), env, home)
     settings = _with_values(Settings(data_dir), _read_file(data_dir / "settings.toml"), "settings.toml", data_dir)
-    from_env = {
-        name: env[f"LATENTLOOM_{name.upper()}"]
-        for name in ("device", "cache")
+    from_env: dict[str, Any] = {
+        name: _parts(env[f"LATENTLOOM_{name.upper()}"]) if name in _PATHS else env[f"LATENTLOOM_{name.upper()}"]
+        for name in ("device", "cache", "allow_pickle", *_PATHS)
         if env.get(f"LATENTLOOM_{name.upper()}")
     }
-    if env.get("LATENTLOOM_EXTRA_MODEL_PATHS"):
-        from_env["extra_model_paths"] = env["LATENTLOOM_EXTRA_MODEL_PATHS"].split(os.pathsep)  # type: ignore[assignment]
     settings = _with_values(settings, from_env, "environment", Path.cwd())
     given.pop("data_dir", None)
     return _with_values(settings, given, "command line", Path.cwd())
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in text.split(os.pathsep) if part]
 
 
 def _data_dir(flag: str | Path | None, env: Mapping[str, str], home: Path | None) -> Path:
@@ -126,14 +139,25 @@ def _with_values(settings: Settings, values: Mapping[str, Any], source: str, bas
     for name, value in values.items():
         if name == "cache" and isinstance(value, str):
             changes[name] = parse_cache(value)
-        elif name == "extra_model_paths":
+        elif name == "allow_pickle":
+            changes[name] = _switch(value, f'{source}, "{name}"')
+        elif name in _PATHS:
             items = [value] if isinstance(value, str | Path) else value
             if not isinstance(items, list | tuple) or not all(isinstance(item, str | Path) for item in items):
                 raise UserError("S004", f'{source}, "{name}"', "a list of file names", brief(value), "Mend the value.")
             added = tuple(Path(os.path.abspath(base / Path(item).expanduser())) for item in items)
-            changes[name] = (*settings.extra_model_paths, *added)
+            changes[name] = (*getattr(settings, name), *added)
         elif isinstance(value, str) or (name == "cache" and isinstance(value, CacheChoice)):
             changes[name] = value
         else:
             raise UserError("S004", f'{source}, "{name}"', "text", brief(value), "Mend the value.")
     return replace(settings, **changes)
+
+
+def _switch(value: Any, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in (*_YES, *_NO):
+        raise UserError("S004", where, "true or false", brief(value), "Mend the value.")
+    return word in _YES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ import torch
 from ..engine.memory.device import pick_device
 from ..engine.models.load import load_checkpoint, load_text_encoder, load_unet, load_vae
 from ..engine.models.save import save_checkpoint, write_safetensors
-from ..engine.node.context import Context, Files
+from ..engine.node.context import Context
 from ..engine.node.declare import node
 from ..engine.node.socket import FileFacets, Socket
 from ..engine.node.widget import Choice, File
@@ -43,8 +42,12 @@ def checkpoint_loader_simple(
     ckpt_name: a file of models/checkpoints.
     """
     path = context.files.find("checkpoints", ckpt_name)
-    folders = _embedding_folders(context.files)
-    loaded = load_checkpoint(path, device=pick_device(context.device), embedding_folders=folders)
+    loaded = load_checkpoint(
+        path,
+        device=pick_device(context.device),
+        allow_pickle=context.allows("pickle"),
+        embedding_folders=context.files.roots("embeddings"),
+    )
     return Checkpoint(loaded.model, loaded.clip, loaded.vae)
 
 
@@ -56,7 +59,8 @@ def vae_loader(
 
     vae_name: a file of models/vae.
     """
-    return load_vae(context.files.find("vae", vae_name), device=pick_device(context.device))
+    path = context.files.find("vae", vae_name)
+    return load_vae(path, device=pick_device(context.device), allow_pickle=context.allows("pickle"))
 
 
 @node("UNETLoader", title="Load Diffusion Model", category="advanced/loaders", lane="io")
@@ -73,7 +77,7 @@ def unet_loader(
         that store them so; memory and speed stay those of "default".
     """
     path = context.files.find("diffusion_models", unet_name)
-    model = load_unet(path, device=pick_device(context.device))
+    model = load_unet(path, device=pick_device(context.device), allow_pickle=context.allows("pickle"))
     eight = EIGHT_BITS.get(weight_dtype)
     if eight is None:
         return model
@@ -100,13 +104,12 @@ def clip_loader(
     """
     path = context.files.find("text_encoders", clip_name)
     wanted = "cpu" if device == "cpu" else context.device
-    return load_text_encoder(path, device=pick_device(wanted), embedding_folders=_embedding_folders(context.files))
-
-
-def _embedding_folders(files: Files) -> tuple[Path, ...]:
-    """Return every folder that may hold textual inversions; a plain `Files` knows only the writable one."""
-    roots = getattr(files, "roots", None)
-    return tuple(roots("embeddings")) if roots else (files.directory("embeddings"),)
+    return load_text_encoder(
+        path,
+        device=pick_device(wanted),
+        allow_pickle=context.allows("pickle"),
+        embedding_folders=context.files.roots("embeddings"),
+    )
 
 
 @node("CheckpointSave", title="Save Checkpoint", category="advanced/model_merging", effect=True, lane="io")

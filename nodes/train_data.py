@@ -9,6 +9,7 @@ import torch
 from ..engine.diffusion.process import Discrete
 from ..engine.errors import UserError
 from ..engine.learn.data import Pictures
+from ..engine.learn.start import start_text_encoder
 from ..engine.memory.device import pick_device
 from ..engine.models.autoencoder import Autoencoder
 from ..engine.models.clip import CLIPText, CLIPTextConfig
@@ -105,6 +106,7 @@ def new_diffusion_model(
         )
         heads = text_width // HEAD
         text = CLIPText(CLIPTextConfig(width=text_width, layers=text_layers, heads=heads, mlp=4 * text_width))
+        start_text_encoder(text)
     device = pick_device(context.device)
     for network in (vae, unet, text):
         network.eval().requires_grad_(requires_grad=False).to(device)

@@ -34,6 +34,13 @@ def test_data_folder_is_flag_else_environment_else_home(tmp_path):
     assert load_settings({"data_dir": str(flag)}, variables, home).data_dir == flag
 
 
+@pytest.mark.parametrize(("text", "allowed"), [("1", True), ("Yes", True), ("off", False), ("", False)])
+def test_pickles_are_refused_unless_asked_for(tmp_path, text, allowed):
+    assert build(tmp_path, environment={"LATENTLOOM_ALLOW_PICKLE": text}).allow_pickle is allowed
+    assert build(tmp_path, flags={"allow_pickle": None}).allow_pickle is False
+    assert build(tmp_path, file="allow_pickle = true\n").allow_pickle is True
+
+
 def test_settings_are_frozen(tmp_path):
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings(tmp_path).device = "cpu"
@@ -73,6 +80,9 @@ def test_cache_choices(text, choice):
         ('devise = "cpu"', {}, "S001"),
         ("device = 3", {}, "S004"),
         ("extra_model_paths = [3]", {}, "S004"),
+        ("nodes = 3", {}, "S004"),
+        ("allow_pickle = 1", {}, "S004"),
+        ('allow_pickle = "perhaps"', {}, "S004"),
         ("", {"cache": "ram:many"}, "S002"),
         ("", {"cache": "disk:-1"}, "S002"),
         ("", {"cache": "off:1G"}, "S003"),

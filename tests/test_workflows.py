@@ -85,6 +85,7 @@ def test_smoke_values_name_inputs_that_are_there(name):
         assert entry in graph[node]["inputs"], place
 
 
+@pytest.mark.timeout(240)  # for one that hangs; tests/bench/bench_workflows.py states the seconds
 @pytest.mark.parametrize("name", NAMES)
 def test_workflow_runs_small(name, home, tmp_path, capsys):
     arguments = ["run", str(FOLDER / f"{name}.json"), "--smoke", "--json", "--out", str(tmp_path)]
@@ -93,7 +94,6 @@ def test_workflow_runs_small(name, home, tmp_path, capsys):
     assert code == 0, err
     report = json.loads(out)
     assert report["status"] == "done"
-    assert report["seconds"] <= 10
     pictures = [item["path"] for item in report["outputs"] if item["kind"] == "images"]
     assert pictures
     for path in pictures:

@@ -16,7 +16,7 @@ __all__ = ["folders_for", "registry_for", "settings_for"]
 
 def settings_for(args: argparse.Namespace) -> Settings:
     """Return the settings: file < environment < the arguments that were given. Raises UserError S*."""
-    names = ("data_dir", "device", "cache", "extra_model_paths")
+    names = ("data_dir", "device", "cache", "extra_model_paths", "nodes", "allow_pickle")
     return load_settings({name: getattr(args, name, None) for name in names})
 
 
@@ -28,4 +28,4 @@ def folders_for(settings: Settings, out: str | None = None) -> Folders:
 
 def registry_for(settings: Settings) -> Registry:
     """Return all node types; facts about packs are kept in the data folder's cache."""
-    return registry(settings.data_dir / "cache")
+    return registry(settings.data_dir / "cache", settings.node_folders)

@@ -104,7 +104,7 @@ def _nodes(settings: Settings) -> Iterator[Finding]:
     registry = registry_for(settings)
     yield Finding("nodes", f"{len(registry)} types", len(registry) > 0)
     for failure in registry.failures:
-        yield Finding("node pack", f"{failure.name}: {failure.error}", False)
+        yield Finding("node pack", str(failure), False)
 
 
 def _bundled(folders: Folders) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ def main(args: argparse.Namespace) -> int:
     """List node types, all or those whose id or title holds NAME; show the one that matches exactly."""
     registry = registry_for(settings_for(args))
     for failure in registry.failures:
-        print(f"{failure.name} could not be loaded: {failure.error}", file=sys.stderr)
+        print(failure, file=sys.stderr)
     if args.name is None:
         return _list(list(registry), args.json)
     exact = registry.spec(args.name)

@@ -105,7 +105,7 @@ class GraphBuilder:
         """
         spec = self.registry.spec(node_type)
         if spec is None:
-            raise unknown_node(node_type, self.registry.nearest(node_type))
+            raise unknown_node(node_type, self.registry.nearest(node_type), self.registry.failures)
         node_id = inputs.pop("_id", None)
         title = inputs.pop("_title", "")
         if node_id is None:
@@ -143,7 +143,7 @@ class GraphBuilder:
         node = self._node(node_id)
         spec = self.registry.spec(node.type)
         if spec is None:
-            raise unknown_node(node.type, self.registry.nearest(node.type))
+            raise unknown_node(node.type, self.registry.nearest(node.type), self.registry.failures)
         return Handle(self, spec, node.id)
 
     if not TYPE_CHECKING:  # a type checker is to see only the nodes that the stubs name

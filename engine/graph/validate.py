@@ -215,7 +215,7 @@ class _Check:
     def unknown_type(self, node: Node) -> None:
         """Report the type; of the inputs only the far ends of wires can be checked."""
         if node.type or (node.id, None) not in self.faulty:
-            error = unknown_node(node.type, self.alike(node.type, "", self.registry.ids))
+            error = unknown_node(node.type, self.alike(node.type, "", self.registry.ids), self.registry.failures)
             self.report("G001", node, None, error.expected, brief(node.type), error.fix)
         for name, value in node.inputs.items():
             if isinstance(value, Link):

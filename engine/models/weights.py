@@ -89,7 +89,8 @@ def open_weights(path: Path | str, *, allow_pickle: bool = False, under: str | N
             where=f'"{path.name}"',
             expected="safetensors",
             got="a pickle, which can run code when read",
-            fix="Convert it to safetensors, or allow pickles for this load if you trust where it came from.",
+            fix="Convert it to safetensors; or, if you trust where it came from, let the restricted reader open it: "
+            "--allow-pickle, or allow_pickle = true in settings.toml.",
         )
     return open_pickle(path, under=under)
 

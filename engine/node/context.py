@@ -22,6 +22,9 @@ class Files(Protocol):
     def names(self, folder: str, extensions: tuple[str, ...] = ()) -> tuple[str, ...]:
         """List the names that `find` would accept, sorted."""
 
+    def roots(self, folder: str) -> tuple[Path, ...]:
+        """Return the folders that `find` searches for `folder`, first hit wins; they need not exist."""
+
     def directory(self, kind: str) -> Path:
         """Return the writable folder of kind "input", "output", "temp", "user", "cache" or a model type."""
 
@@ -54,6 +57,12 @@ class Context(Protocol):
 
     def metric(self, name: str, step: int, value: float) -> None:
         """Report one point of a curve (loss, reward)."""
+
+    def allows(self, what: str) -> bool:
+        """Whether the owner of this machine allows something that is refused by default ("pickle").
+
+        Comes from the settings, never from a graph or from what the caller sent along.
+        """
 
     def evaluate(self, graph: Any, inputs: Mapping[str, Any], differentiable: bool = False) -> Any:
         """Run a `SubGraph` value with placeholder values by node type and return its output."""
@@ -99,6 +108,10 @@ class SilentContext:
     def metric(self, name: str, step: int, value: float) -> None:
         """Keep the point in `metrics`."""
         self.metrics.append((name, step, value))
+
+    def allows(self, what: str) -> bool:
+        """False: nothing beyond the defaults."""
+        return False
 
     def evaluate(self, graph: Any, inputs: Mapping[str, Any], differentiable: bool = False) -> Any:
         """Refuse: a sub-graph needs an executor. Raises LookupError."""

@@ -27,6 +27,7 @@ __all__ = [
     "declared",
     "discover",
     "discover_modules",
+    "find_folders",
     "find_modules",
     "installed_packs",
     "modules_in_folder",
@@ -37,7 +38,7 @@ ENTRY_POINTS = "latentloom.nodes"
 
 
 class NodeModule(NamedTuple):
-    """One module that may declare nodes; `path` is set when it must be loaded from its file."""
+    """One module that may declare nodes; `path` is set when it must be loaded from this file or package folder."""
 
     name: str
     file: str
@@ -69,12 +70,11 @@ def installed_packs() -> tuple[str, ...]:
     return tuple(sorted({point.value.partition(":")[0].strip() for point in points}))
 
 
-def discover_modules(names: Iterable[str]) -> Registry:
-    """Import the modules named and return their nodes. Never raises for a broken module."""
+def discover_modules(modules: Iterable[NodeModule]) -> Registry:
+    """Import these modules and return their nodes. Never raises for a broken module."""
     registry = Registry()
     failures: list[PackFailure] = []
-    for name in names:
-        _attempt(name, "", partial(_add_module, registry, failures, NodeModule(name, "")), failures)
+    _add_modules(registry, failures, modules)
     registry.failures = tuple(failures)
     return registry
 
@@ -93,6 +93,18 @@ def _extend(found: list[NodeModule], package: str) -> None:
     found += modules_in_package(package)
 
 
+def find_folders(folders: Iterable[Path]) -> tuple[list[NodeModule], list[PackFailure]]:
+    """List the modules of folders of packs without importing them, and the folders that cannot be read."""
+    found: list[NodeModule] = []
+    failures: list[PackFailure] = []
+    for folder in folders:
+        try:
+            found += modules_in_folder(folder)
+        except OSError as error:
+            failures.append(PackFailure(str(folder), str(folder), f"no folder to read: {error.strerror}", ""))
+    return found, failures
+
+
 def modules_in_package(package: str) -> tuple[NodeModule, ...]:
     """List a package's own module and its public sub-modules without importing them. Raises ModuleNotFoundError."""
     spec = importlib.util.find_spec(package)
@@ -108,7 +120,10 @@ def modules_in_package(package: str) -> tuple[NodeModule, ...]:
 
 
 def modules_in_folder(folder: Path) -> tuple[NodeModule, ...]:
-    """List the `.py` files and packages of `folder`, by name; hidden and disabled ones are left out."""
+    """List the `.py` files of `folder` and its packages with their public modules, by name, importing none.
+
+    Names that begin with "." or "_" or end in ".disabled" are left out. Raises OSError.
+    """
     found = []
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith((".", "_")) or entry.name.endswith(".disabled"):
@@ -118,8 +133,19 @@ def modules_in_folder(folder: Path) -> tuple[NodeModule, ...]:
             # The name must be the same in every process that loads this file, and differ between equal stems.
             stem = re.sub(r"\W", "_", entry.stem)
             digest = hashlib.sha256(str(entry.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
-            found.append(NodeModule(f"loompack_{stem}_{digest}", str(file), str(entry)))
+            name = f"loompack_{stem}_{digest}"
+            found.append(NodeModule(name, str(file), str(entry)))
+            found += _modules_inside(name, entry) if entry.is_dir() else []
     return tuple(found)
+
+
+def _modules_inside(name: str, package: Path) -> list[NodeModule]:
+    found = []
+    for entry in pkgutil.iter_modules([str(package)]):
+        if not entry.name.startswith("_"):
+            file = package / entry.name / "__init__.py" if entry.ispkg else package / f"{entry.name}.py"
+            found.append(NodeModule(f"{name}.{entry.name}", str(file), str(package)))
+    return found
 
 
 def declared(module: ModuleType) -> Iterator[Callable[..., Any]]:
@@ -131,12 +157,17 @@ def declared(module: ModuleType) -> Iterator[Callable[..., Any]]:
 
 
 def _add_package(registry: Registry, failures: list[PackFailure], package: str) -> None:
-    for module in modules_in_package(package):
-        _attempt(module.name, module.file, partial(_add_module, registry, failures, module), failures)
+    _add_modules(registry, failures, modules_in_package(package))
 
 
 def _add_folder(registry: Registry, failures: list[PackFailure], folder: Path) -> None:
-    for module in modules_in_folder(folder):
+    _add_modules(registry, failures, modules_in_folder(folder))
+
+
+def _add_modules(registry: Registry, failures: list[PackFailure], modules: Iterable[NodeModule]) -> None:
+    for module in modules:
+        if module.path is not None and any(module.name.startswith(f"{failure.name}.") for failure in failures):
+            continue  # the package it is in has failed: one message is enough
         _attempt(module.name, module.file, partial(_add_module, registry, failures, module), failures)
 
 

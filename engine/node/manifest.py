@@ -16,7 +16,7 @@ from typing import Any
 
 from ..durable import replace_file
 from ..errors import UserError
-from .discover import NodeModule, declared, discover_modules, find_modules, modules_in_package
+from .discover import NodeModule, declared, discover_modules, find_folders, find_modules, modules_in_package
 from .registry import PackFailure, Registry
 
 __all__ = ["FORMAT", "Manifest", "build", "fingerprint", "load", "read", "refresh", "stale", "write"]
@@ -81,14 +81,23 @@ def stale(manifest: Manifest, packages: Iterable[str]) -> tuple[str, ...]:
     return (*changed, *gone)
 
 
-def load(packages: Iterable[str], path: str | Path | None = None, cache_folder: Path | None = None) -> Registry:
-    """Return the registry of `packages` without importing a node module here.
+def load(
+    packages: Iterable[str],
+    path: str | Path | None = None,
+    cache_folder: Path | None = None,
+    folders: Iterable[Path] = (),
+) -> Registry:
+    """Return the registry of `packages` and of the packs in `folders` without importing a node module here.
 
     path: the manifest that came with the package. cache_folder: where newer facts are kept; None keeps them nowhere.
-    Modules that neither knows are imported in another process; one that fails there is listed in `failures`.
+    Modules that neither knows are imported in another process; one that fails there is listed in `failures`, and
+    tried again at the next start, as what it lacks may be there by then.
     """
     known: dict[str, Any] = read(path)["modules"] if path is not None else {}
     present, failures = find_modules(packages)
+    in_folders, unread = find_folders(folders)
+    present += in_folders
+    failures += unread
     pending = [entry for entry in present if not _is_fresh(known.get(entry.name), entry)]
     if pending:
         kept = cache_folder / "manifest.json" if cache_folder is not None else None
@@ -108,7 +117,7 @@ def load(packages: Iterable[str], path: str | Path | None = None, cache_folder: 
             continue
         for node in known[entry.name]["nodes"]:
             try:
-                registry.add_unread(node)
+                registry.add_unread(node, path=entry.path)
             except UserError as error:
                 failures.append(PackFailure(entry.name, entry.file, str(error), ""))
     registry.failures = tuple(failures)
@@ -120,10 +129,9 @@ def refresh(modules: Iterable[NodeModule]) -> tuple[dict[str, Any], list[PackFai
     import subprocess  # only here: it would cost every start a few milliseconds
 
     asked = tuple(modules)
-    names = [entry.name for entry in asked]
     code = "import sys, json; from importlib import import_module; a = json.loads(sys.argv[1]); sys.path[:] = a[0]; "
     code += "import_module(a[1]).answer(a[2])"
-    argument = json.dumps([sys.path, __name__, names])
+    argument = json.dumps([sys.path, __name__, asked])
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, argument],
@@ -147,19 +155,20 @@ def refresh(modules: Iterable[NodeModule]) -> tuple[dict[str, Any], list[PackFai
     failures = [PackFailure(*entry) for entry in found["failures"]]
     failed = {failure.name for failure in failures}
     fresh = {
-        entry.name: {"fingerprint": fingerprint(entry.file), "nodes": found["nodes"][entry.name]}
+        entry.name: {"fingerprint": _fingerprint_of(entry), "nodes": found["nodes"][entry.name]}
         for entry in asked
-        if entry.name not in failed
+        if entry.name not in failed and entry.name.rpartition(".")[0] not in failed
     }
     return fresh, failures
 
 
-def answer(names: list[str]) -> None:
-    """Import the modules named and write what they declare as the last line of standard output (see `refresh`)."""
+def answer(modules: list[tuple[str, str, str | None]]) -> None:
+    """Import these modules and write what they declare as the last line of standard output (see `refresh`)."""
     output = sys.stdout
     sys.stdout = sys.stderr  # what a pack prints must not mix with the answer
-    registry = discover_modules(names)
-    nodes: dict[str, list[Any]] = {name: [] for name in names}
+    asked = [NodeModule(*entry) for entry in modules]
+    registry = discover_modules(asked)
+    nodes: dict[str, list[Any]] = {entry.name: [] for entry in asked}
     for spec in registry:
         nodes[spec.module].append(spec.as_json())
     output.write("\n" + json.dumps({"nodes": nodes, "failures": registry.failures}))
@@ -168,9 +177,20 @@ def answer(names: list[str]) -> None:
 
 def _is_fresh(module: Any, entry: NodeModule) -> bool:
     try:
-        return bool(module["fingerprint"] == fingerprint(entry.file) and isinstance(module["nodes"], list))
+        return bool(module["fingerprint"] == _fingerprint_of(entry) and isinstance(module["nodes"], list))
     except (OSError, KeyError, TypeError):
         return False
+
+
+def _fingerprint_of(entry: NodeModule) -> str:
+    """Return a module's fingerprint; of a pack that is a folder, one of all its source files. Raises OSError."""
+    package = Path(entry.path) if entry.path is not None else None
+    if package is None or not package.is_dir():
+        return fingerprint(entry.file)
+    # What a module of somebody's pack declares may hang on any other file of it.
+    files = sorted(package.rglob("*.py"))
+    listing = [f"{file.relative_to(package).as_posix()} {fingerprint(file)}" for file in files]
+    return hashlib.sha256("\n".join(listing).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _inside(name: str, package: str) -> bool:

@@ -31,9 +31,18 @@ class PackFailure(NamedTuple):
     error: str
     traceback: str
 
+    def __str__(self) -> str:
+        return f"{self.path or self.name} could not be loaded: {self.error}"
+
 
 def load_module(name: str, path: str | None = None) -> ModuleType:
-    """Import `name`; with `path`, load that file or package folder under this name instead. Raises what it raises."""
+    """Import `name`; with `path`, load that file or package folder under this name instead. Raises what it raises.
+
+    A dotted `name` is a module inside the package folder `path`, which is loaded first.
+    """
+    if path is not None and "." in name:
+        load_module(name.partition(".")[0], path)
+        path = None
     if path is None or name in sys.modules:
         return importlib.import_module(name)
     place = Path(path)
@@ -137,7 +146,7 @@ class Registry:
         """
         present = self.resolve(node_id)
         if present is None:
-            raise unknown_node(node_id, self.nearest(node_id))
+            raise unknown_node(node_id, self.nearest(node_id), self.failures)
         function = self._functions.get(present)
         if function is None:
             spec = self.spec(present)
@@ -218,7 +227,24 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     return tuple(folded[name] for name in found)
 
 
-def unknown_node(node_id: str, near: tuple[str, ...]) -> UserError:
-    """Return the error for a node id that no pack declares."""
+def unknown_node(node_id: str, near: tuple[str, ...], failures: tuple[PackFailure, ...] = ()) -> UserError:
+    """Return the error for a node id that no pack declares; a pack that failed to load may be the reason."""
     hint = f"Did you mean {' or '.join(near)}?" if near else "Install the pack that brings it, or choose another node."
+    if failures:
+        # A module that names the node in its text is the likely one.
+        likely = [failure for failure in failures if _mentions(failure.path, node_id)] or list(failures)
+        hint += "".join(f" {_short(str(failure))}." for failure in likely[:2])
+        hint += f" {len(likely) - 2} more packs failed too." if len(likely) > 2 else ""
     return UserError("G001", f'node type "{node_id[:80]}"', "a known node type", "none of this name", hint)
+
+
+def _mentions(path: str, node_id: str) -> bool:
+    try:
+        return bool(path and node_id) and node_id.encode() in Path(path).read_bytes()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(text: str, limit: int = 300) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

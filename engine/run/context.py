@@ -84,6 +84,10 @@ class RunContext:
         """Report one point of a curve."""
         self._job.emit(Metric(self.node_id, self._display, name, step, value))
 
+    def allows(self, what: str) -> bool:
+        """Whether the executor was made with this permission."""
+        return what in self._job.shared.allowed
+
     def evaluate(self, graph: Any, inputs: Mapping[str, Any], differentiable: bool = False) -> Any:
         """Run a `SubGraph` value and return its output.
 

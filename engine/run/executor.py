@@ -78,20 +78,24 @@ class Executor:
         guard: Guard | None = None,
         check_value: Check | None = None,
         store: Store | None = None,
+        allowed: Iterable[str] = (),
     ) -> None:
         """cache: None remembers nothing between runs. device: handed to nodes, and part of every key.
 
-        check_value: (types, value) -> what is wrong with an output, or None.
+        check_value: (types, value) -> what is wrong with an output, or None. allowed: what `Context.allows` says yes
+        to; part of every key too, so that a value made under a permission is never found without it.
         """
         self.registry = registry
         self.cache = cache
         self.files = files
         self.device = device
+        self.allowed = frozenset(allowed)
         self.guard: Guard = guard or NoGuard()
         self.check = check_value
         self.store: Store = store or (cache.store if cache is not None else PlainStore())
         self._fingerprints = Fingerprints()
-        self._calls = f"calls on {device}"  # shared by all executors of this registry
+        self._salt = " +".join([device or "", *sorted(self.allowed)])
+        self._calls = f"calls on {self._salt}"  # shared by all executors of this registry
         self._cpu_width = processor_width()
 
     def call_of(self, kind: str) -> Call:
@@ -101,8 +105,8 @@ class Executor:
         if call is None:
             spec = self.registry.spec(kind)
             if spec is None:
-                raise unknown_node(kind, self.registry.nearest(kind))
-            call = calls[kind] = Call(self.registry, spec, self.device or "")
+                raise unknown_node(kind, self.registry.nearest(kind), self.registry.failures)
+            call = calls[kind] = Call(self.registry, spec, self._salt)
         return call
 
     def run(

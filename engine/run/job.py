@@ -215,12 +215,16 @@ class Job:
                 if self._over or self._settled != seen or not self._lanes.open:
                     continue
                 self._watched = False
-                self._work(helper=True)
+                self._changed.release()  # the lock can be taken twice: held here, it would stay held while a node runs
+                try:
+                    self._work(helper=True)
+                finally:
+                    self._changed.acquire()
+                if self._waiters and (self._lanes.open or not self._running):
+                    self._changed.notify_all()  # what this one left: more to do, or the end, which the caller declares
                 if self._watched:
                     break  # another one watches by now
                 self._watched = True
-                if self._waiters and self._lanes.open:
-                    self._changed.notify()
             self._helpers -= 1
 
     def _on_cancel(self) -> None:

@@ -40,6 +40,7 @@ class Shared(Protocol):
     registry: Registry
     files: Files | None
     device: str | None
+    allowed: frozenset[str]
     guard: Guard
     check: Check | None
     store: Store

@@ -1,7 +1,7 @@
 """Examines the bundled model on held-out captions and prints its figures as JSON.
 
     python tests/bench/bench_bundled_model.py [--file F] [--each 100] [--seeds 1 2] [--cfg 1 2 4 7 10]
-        [--sampler dpmpp_2m] [--scheduler sgm_uniform] [--steps 20] [--sheet OUT.png] [--vae]
+        [--sampler dpmpp_2m] [--scheduler sgm_uniform] [--steps 20] [--sheet OUT.png] [--vae] [--samples OUT.png]
 
 Without options: 300 captions, two noise seeds, the settings of workflows/txt2img.json. `--vae` also measures the
 autoencoder: PSNR, and the share of rendered scenes that the judge still accepts after a round trip.
@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 
-from latentloom.engine.learn.evaluate import SampleSettings, examine, sheet
+from latentloom.engine.learn.evaluate import SampleSettings, draw, examine, sheet
 from latentloom.engine.models.autoencoder import Autoencoder
-from latentloom.engine.models.load import load_checkpoint
-from latentloom.engine.shapes.dataset import ShapeScenes
+from latentloom.engine.models.load import Loaded, load_checkpoint
+from latentloom.engine.shapes.dataset import ShapeScenes, held_out_captions
 from latentloom.engine.shapes.evaluate import evaluate
+from latentloom.engine.shapes.vocabulary import KINDS
 
 ROOT = Path(__file__).parents[2]
 BUNDLED = ROOT / "workflows" / "models" / "checkpoints" / "loom-shapes-sd15.safetensors"
@@ -63,6 +66,20 @@ def round_trip(vae: Autoencoder, count: int) -> dict[str, float]:
     }
 
 
+def labelled(loaded: Loaded, settings: SampleSettings, path: Path) -> None:
+    """Write 16 pictures of held-out captions, not chosen, each over its caption."""
+    captions = [held_out_captions(16, kind, 7)[i] for i in range(6) for kind in KINDS[:3]][:16]
+    pictures = draw(*loaded, captions, list(range(16)), settings)
+    side, line, columns = 128, 42, 4
+    paper = Image.new("RGB", (columns * (side + 24) + 24, 4 * (side + line + 12) + 12), (255, 255, 255))
+    pen = ImageDraw.Draw(paper)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = 24 + index % columns * (side + 24), 12 + index // columns * (side + line + 12)
+        paper.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST), (left, top))
+        pen.multiline_text((left, top + side + 3), textwrap.fill(caption, 23), fill=(40, 44, 52), font_size=10)
+    paper.save(path)
+
+
 def main() -> None:
     preset = workflow_settings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,11 +91,16 @@ def main() -> None:
     parser.add_argument("--scheduler", default=preset["scheduler"])
     parser.add_argument("--steps", type=int, default=preset["steps"])
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--samples", type=Path, help="write the model card's sheet of 16 here and stop")
     parser.add_argument("--vae", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     loaded = load_checkpoint(options.file, dtype=torch.float32, vae_dtype=torch.float32, device=torch.device("cpu"))
+    if options.samples is not None:
+        settings = SampleSettings(options.sampler, options.scheduler, options.steps, options.cfg[0])
+        labelled(loaded, settings, options.samples)
+        return
     if options.vae:
         print(json.dumps({"vae": round_trip(loaded.vae, 1000)}), flush=True)
     for cfg in options.cfg:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ from latentloom.engine.learn.data import CaptionTable, LatentShards, fingerprint
 from latentloom.engine.learn.evaluate import SampleSettings, examine, sheet
 from latentloom.engine.learn.loop import Hooks, LoopSettings, Progress
 from latentloom.engine.learn.optimizer import OptimizerSettings
+from latentloom.engine.learn.start import start_text_encoder
 from latentloom.engine.learn.supervised import DiffusionSettings, VAESettings, train_diffusion, train_vae
 from latentloom.engine.learn.team import Team
 from latentloom.engine.models.autoencoder import Autoencoder
@@ -41,6 +43,8 @@ from latentloom.engine.models.text import TextEncoder
 from latentloom.engine.models.unet import UNet, UNetConfig
 from latentloom.engine.models.vae import AutoencoderKL, VAEConfig
 from latentloom.engine.shapes.dataset import ShapeScenes
+from latentloom.engine.shapes.draw import render
+from latentloom.engine.shapes.scene import Scene
 
 # Group norm has 32 groups: with 64 channels each holds two, so that a flat colour survives it; 32 channels would make
 # it an instance norm, which erases the level of every channel (measured: 5 dB less after equal time).
@@ -51,6 +55,24 @@ UNET = UNetConfig(
 TEXT = CLIPTextConfig(width=128, layers=3, heads=2, mlp=512)
 SEED = 20
 BUNDLED = Path(__file__).parents[2] / "workflows" / "models" / "checkpoints" / "loom-shapes-sd15.safetensors"
+
+
+class Spatial(ShapeScenes):
+    """The same scenes, with most of those left out whose captions say nothing of place.
+
+    Colours and shapes are learnt first; what is missed last is where things stand, and 57 % of the captions do not
+    say it. Kept of these: 40 %.
+    """
+
+    def batch(self, index: int, count: int) -> tuple[NDArray[np.uint8], list[str]]:
+        rng = np.random.default_rng([self.seed, index])
+        kept: list[tuple[Scene, str]] = []
+        for scene, caption in zip(*self.described(index, 4 * count), strict=True):
+            placed = scene.said.relation is not None or scene.said.things[0].position is not None
+            if placed or rng.random() < 0.4:
+                kept.append((scene, caption))
+        pictures = np.stack([render(scene, self.size) for scene, _ in kept[:count]])
+        return pictures, [caption for _, caption in kept[:count]]
 
 
 def say(text: str) -> None:
@@ -152,14 +174,16 @@ def run_diffusion(options: argparse.Namespace) -> None:
     steps = options.steps or 12000
     torch.manual_seed(SEED)
     unet, text = UNet(UNET), CLIPText(TEXT)
+    start_text_encoder(text)
     if options.init_from is not None:
         start = load_checkpoint(options.init_from, dtype=torch.float32)
         unet.load_state_dict(start.model.network.state_dict())
-        text.load_state_dict(start.clip.network.state_dict())
+        if not options.new_text:
+            text.load_state_dict(start.clip.network.state_dict())
     vae = folded(work)
     tokenizer = TextEncoder(text)
     key = fingerprint(nn.ModuleList([vae.encoder, vae.quant_conv]))
-    scenes = ShapeScenes(64, options.data_seed + options.rank, "train")
+    scenes = (Spatial if options.spatial else ShapeScenes)(64, options.data_seed + options.rank, "train")
     team = Team(work / "team", options.rank, options.members) if options.members > 1 else None
 
     @torch.no_grad()
@@ -172,7 +196,12 @@ def run_diffusion(options: argparse.Namespace) -> None:
         return torch.tensor([[token.number for token in tokenizer.chunks(caption)[0]] for caption in captions])
 
     latents = LatentShards(
-        scenes, encode, key=f"{key}-{scenes.seed}", folder=work / "latents", window=options.window, refresh=400
+        scenes,
+        encode,
+        key=f"{key}-{type(scenes).__name__}-{scenes.seed}",
+        folder=work / "latents",
+        window=options.window,
+        refresh=400,
     )
     say(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M, {steps} steps; encoding the first scenes")
     began = time.time()
@@ -241,6 +270,8 @@ def main() -> None:
     parser.add_argument("--decay", type=float, default=0.25, help="share of the steps over which the rate falls")
     parser.add_argument("--name", default="diffusion", help="folder of the checkpoints")
     parser.add_argument("--init-from", type=Path, help="a finished file whose weights this run starts from")
+    parser.add_argument("--spatial", action="store_true", help="mostly captions that say where things are")
+    parser.add_argument("--new-text", action="store_true", help="start the text encoder anew all the same")
     parser.add_argument("--out", type=Path, default=BUNDLED)
     parser.add_argument("--export-minutes", type=float, default=12)
     parser.add_argument("--members", type=int, default=1, help="processes that train together, each with --rank")

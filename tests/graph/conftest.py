@@ -145,6 +145,9 @@ class Drawer:
     def names(self, folder: str, extensions: tuple[str, ...] = ()) -> tuple[str, ...]:
         return self.content.get(folder, ())
 
+    def roots(self, folder: str) -> tuple[Path, ...]:
+        return (Path(folder),)
+
     def directory(self, kind: str) -> Path:
         return Path(kind)
 

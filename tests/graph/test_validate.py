@@ -1,7 +1,7 @@
 """Validation: a table of broken graphs with the code expected at the input expected, and what surrounds it."""
 
+import difflib
 import json
-import time
 
 import pytest
 
@@ -362,14 +362,17 @@ def test_adding_a_node_later_is_seen(registry):
     assert validate(graph, registry) == ()
 
 
-def test_many_wrong_names_take_no_time(registry):
+def test_hints_are_looked_up_for_some_wrong_names_only(registry, monkeypatch):
     """Likeness is slow to compute; a file of nothing but wrong names must not take minutes."""
     data = {str(i): {"class_type": f"Wrong{i}" * 20, "inputs": {}} for i in range(3000)}
     graph = read_api(json.dumps(data), registry)
-    start = time.perf_counter()
+    asked = []
+    look = difflib.get_close_matches
+    monkeypatch.setattr(difflib, "get_close_matches", lambda *given: (asked.append(given[0]), look(*given))[1])
     problems = validate(graph, registry)
-    assert time.perf_counter() - start < 5
     assert len(problems) == 3001
+    assert 0 < len(asked) <= 200
+    assert max(map(len, asked)) <= 60
 
 
 def test_every_code_is_documented():
@@ -381,11 +384,10 @@ def test_every_code_is_documented():
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["sources first", "sources last"])
 def test_100_000_nodes_deep_neither_recurse_nor_go_quadratic(turn, registry):
+    """A quadratic walk would take hours, far past the limit that ends a test; bench_check.py states the time."""
     count = 100_000
     nodes = [Node(str(n), "Mask", {"image": Link(str(n - 1), "IMAGE")}) for n in range(1, count - 1)]
     nodes = [Node("0", "Item", {}), *nodes, Node("end", "Save", {"images": Link(str(count - 2), "IMAGE")})][::turn]
-    start = time.process_time()
     result = examine(Graph(nodes), registry)
-    assert time.process_time() - start < 10  # measured: 0.2 to 0.5 s; a quadratic walk would take hours
     assert result.problems == ()
     assert len(result.order) == count

@@ -77,10 +77,11 @@ def test_folders_of_files_and_packages(tmp_path):
     write(tmp_path / "packs/empty/readme.txt", "hello")
     registry = discover(folders=[tmp_path / "packs"], entry_points=False)
     assert registry.failures == ()
-    assert registry.ids == ("Outer", "Single")  # what a module merely imports is not its own
+    assert registry.ids == ("Inner", "Outer", "Single")
+    assert registry.spec("Inner").module.endswith(".inner")  # not of the module that merely imports it
     assert registry.function("Single")(x=1) == 6
     names = [module.name for module in modules_in_folder(tmp_path / "packs")]
-    assert len(names) == 2
+    assert len(names) == 3
     assert [module.name for module in modules_in_folder(tmp_path / "packs")] == names
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from latentloom.engine.errors import Cancelled
 from latentloom.engine.run.cancel import CancelToken
+from latentloom.engine.run.events import Progress
 
 from .sample_nodes import Kit, chain
 
@@ -36,12 +36,17 @@ def test_a_token_tells_its_watchers_once() -> None:
 
 def test_cancelled_within_one_step_of_a_long_node() -> None:
     kit = Kit()
+    token = CancelToken()
     b = kit.builder()
-    end = b.Add(a=b.Steps(count=2000, seconds=0.005), b=1)
-    begun = time.perf_counter()
-    result = kit.run(b, end, cancel=cancel_after(0.1))
-    assert time.perf_counter() - begun < 1
+    end = b.Add(a=b.Steps(count=2000, seconds=0.0), b=1)
+
+    def sink(event: object) -> None:
+        if isinstance(event, Progress):
+            token.cancel()
+
+    result = kit.run(b, end, sink=sink, cancel=token)
     assert result.cancelled
+    assert kit.calls["Steps"] == 2  # asked for at the end of the first step, heard at the end of the next
     assert (result.values, result.failures) == ({}, {})
     assert kit.calls["Add"] == 0
 
@@ -74,10 +79,8 @@ def test_cancelled_before_the_start_runs_nothing() -> None:
 def test_async_nodes_are_cancelled_at_once() -> None:
     kit = Kit()
     b = kit.builder()
-    begun = time.perf_counter()
-    result = kit.run(b, [b.SleepAsync(a=n, seconds=30.0) for n in range(3)], cancel=cancel_after(0.1))
-    assert time.perf_counter() - begun < 3
-    assert result.cancelled
+    result = kit.run(b, [b.SleepAsync(a=n, seconds=1e6) for n in range(3)], cancel=cancel_after(0.1))
+    assert result.cancelled  # and did not wait for them: they sleep for days
 
 
 def test_a_sink_may_cancel_while_other_threads_work() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
-import time
 import weakref
 from typing import Any
 
@@ -260,11 +260,22 @@ def test_values_are_let_go_when_their_last_user_is_done() -> None:
 
 def test_independent_lanes_overlap_and_one_lane_queues() -> None:
     kit = Kit()
+    meeting = threading.Barrier(3, timeout=60)  # breaks, and the nodes fail, unless all three are under way at once
+
+    def declare(lane: Any) -> Any:
+        @node(f"Meet_{lane}", category="test", lane=lane)
+        def meet(a: int = 0) -> int:
+            meeting.wait()
+            return a
+
+        return meet
+
+    for lane in ("device", "cpu", "io"):
+        kit.registry.add(declare(lane))
     b = kit.builder()
-    ends = [b.Sleep(a=1, seconds=0.2), b.SleepCpu(a=1, seconds=0.2), b.SleepIo(a=1, seconds=0.2)]
-    begun = time.perf_counter()
-    kit.run(b, ends)
-    assert time.perf_counter() - begun < 0.45
+    result = kit.run(b, [b.Meet_device(a=1), b.Meet_cpu(a=2), b.Meet_io(a=3)])
+    assert result.failures == {}
+    assert sorted(values["INT"] for values in result.values.values()) == [1, 2, 3]
     b = kit.builder()
     kit.run(b, [b.Sleep(a=n, seconds=0.02) for n in range(4)])
     assert kit.calls["most device"] == 1
@@ -285,12 +296,18 @@ def test_short_nodes_stay_on_the_callers_thread() -> None:
 
 def test_async_nodes_overlap_and_may_fail() -> None:
     kit = Kit()
+    meeting = asyncio.Barrier(8)
+
+    @node("MeetAsync", category="test")
+    async def meet(a: int = 0) -> int:
+        await asyncio.wait_for(meeting.wait(), 60)  # fails unless all eight are under way at once
+        return a
+
+    kit.registry.add(meet)
     b = kit.builder()
-    ends = [b.SleepAsync(a=n, seconds=0.2) for n in range(8)]
+    ends = [b.MeetAsync(a=n) for n in range(8)]
     bad = b.FailAsync()
-    begun = time.perf_counter()
     result = kit.run(b, [*ends, bad, b.Add(a=bad, b=1)])
-    assert time.perf_counter() - begun < 0.8
     assert [result.values[end.node_id]["INT"] for end in ends] == list(range(8))
     assert list(result.failures) == [bad.node_id]
     assert isinstance(result.failures[bad.node_id].__cause__, ValueError)
