@@ -20,7 +20,7 @@ from ..engine.models.vae import AutoencoderKL, VAEConfig
 from ..engine.node.context import Context
 from ..engine.node.declare import node
 from ..engine.node.socket import Socket
-from ..engine.node.widget import Int, Seed
+from ..engine.node.widget import Int, Seed, Slider
 from ..engine.shapes.dataset import ShapeScenes
 from ..engine.values import Clip, Model, Vae
 
@@ -45,14 +45,16 @@ def shape_scenes(
     size: Annotated[int, Int(16, 256, step=8)] = 64,
     seed: Annotated[int, Seed()] = 0,
     split: Literal["train", "test"] = "train",
+    keep_unplaced: Annotated[float, Slider(0, 1, step=0.05)] = 1.0,
 ) -> Dataset:
     """An endless data set of drawn scenes: coloured shapes on plain backgrounds, each with a caption.
 
     size: side of each picture in pixels.
     seed: another seed gives other scenes.
     split: "train" never shows the pairs of colour and shape that examinations ask for.
+    keep_unplaced: share kept of the scenes whose captions say nothing of place; fewer teach place sooner.
     """
-    return ShapeScenes(size, seed, split)
+    return ShapeScenes(size, seed, split, keep_unplaced)
 
 
 @node("LoomNewDiffusionModel", title="New Diffusion Model", category="training", aliases=("untrained", "from scratch"))

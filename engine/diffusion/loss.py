@@ -65,7 +65,7 @@ class DiffusionLoss:
         )
         if not good:
             raise UserError(
-                "D101",
+                "D111",
                 "diffusion loss",
                 f"prediction of {', '.join(PREDICTIONS)}; timesteps uniform or logit_normal; gamma > 0; spread > 0",
                 f"{self.prediction!r}, {self.timesteps!r}, gamma {self.gamma}, spread {self.spread}",
@@ -122,5 +122,5 @@ def reconstruction_error(output: Tensor, pixels: Tensor, kind: Literal["l1", "l2
     """Return the mean absolute or squared error of each item: [b], float32."""
     difference = output.float() - pixels.float()
     if kind not in ("l1", "l2"):
-        raise UserError("D101", "reconstruction error", "l1 or l2", repr(kind), "Choose one of the two.")
+        raise UserError("D111", "reconstruction error", "l1 or l2", repr(kind), "Choose one of the two.")
     return (difference.abs() if kind == "l1" else difference.square()).flatten(1).mean(1)

@@ -1531,6 +1531,7 @@ class Builder(_GraphBuilder):
         size: int | _Wired = 64,
         seed: int | _Wired = 0,
         split: _Literal['train', 'test'] | _Wired = 'train',
+        keep_unplaced: float | _Wired = 1.0,
         _id: str | None = None,
         _title: str = "",
     ) -> _LoomShapeScenes:
@@ -1538,7 +1539,8 @@ class Builder(_GraphBuilder):
 
         size: side of each picture in pixels.
         seed: another seed gives other scenes.
-        split: "train" never shows the pairs of colour and shape that examinations ask for."""
+        split: "train" never shows the pairs of colour and shape that examinations ask for.
+        keep_unplaced: share kept of the scenes whose captions say nothing of place; fewer teach place sooner."""
     def LoomTrainDiffusion(
         self,
         *,

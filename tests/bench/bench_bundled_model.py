@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=BUNDLED)
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--caption-seed", type=int, default=0, help="another seed gives other captions")
     parser.add_argument("--cfg", type=float, nargs="+", default=[preset["cfg"]])
     parser.add_argument("--sampler", default=preset["sampler"])
     parser.add_argument("--scheduler", default=preset["scheduler"])
@@ -106,7 +107,7 @@ def main() -> None:
     for cfg in options.cfg:
         settings = SampleSettings(options.sampler, options.scheduler, options.steps, cfg)
         began = time.perf_counter()
-        exam = examine(*loaded, settings, each=options.each, noise_seeds=options.seeds)
+        exam = examine(*loaded, settings, each=options.each, noise_seeds=options.seeds, caption_seed=options.caption_seed)
         result = {"settings": vars(settings), **exam.as_dict(), "seconds": round(time.perf_counter() - began, 1)}
         print(json.dumps(result), flush=True)
         if options.sheet is not None:

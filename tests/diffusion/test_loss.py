@@ -126,7 +126,7 @@ def test_gaussian_sample_and_reconstruction():
     a, b = torch.zeros(2, 3), torch.tensor([[1.0, 1, 1], [2, 2, 2]])
     assert reconstruction_error(a, b).tolist() == [1, 2]
     assert reconstruction_error(a, b, "l2").tolist() == [1, 4]
-    with pytest.raises(UserError, match="D101"):
+    with pytest.raises(UserError, match="D111"):
         reconstruction_error(a, b, "l3")
 
 
@@ -134,5 +134,5 @@ def test_gaussian_sample_and_reconstruction():
     "options", [{"prediction": "noise"}, {"timesteps": "cosine"}, {"gamma": 0.0}, {"spread": 0.0}]
 )
 def test_bad_options_are_refused(options):
-    with pytest.raises(UserError, match="D101"):
+    with pytest.raises(UserError, match="D111"):
         DiffusionLoss(SD, **options)

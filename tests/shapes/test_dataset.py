@@ -85,3 +85,18 @@ def test_negative_seeds_are_refused():
         ShapeScenes(64, -1).batch(0, 1)
     with pytest.raises(UserError, match="D104"):
         ShapeScenes(64, 0).batch(-1, 1)
+
+
+def test_scenes_that_say_no_place_can_be_made_rare():
+    def placed(captions):
+        said = [read(caption) for caption in captions]
+        return sum(s.relation is not None or any(t.position is not None for t in s.things) for s in said)
+
+    plain = ShapeScenes(64, 5).batch(0, 400)[1]
+    fewer = ShapeScenes(64, 5, keep_unplaced=0.4).batch(0, 400)[1]
+    none = ShapeScenes(64, 5, keep_unplaced=0.0).batch(0, 100)[1]
+    assert placed(plain) < 0.5 * 400 < placed(fewer) < 400
+    assert placed(none) == 100
+    assert ShapeScenes(64, 5, keep_unplaced=0.4).batch(0, 9)[1] == fewer[:9]
+    with pytest.raises(UserError, match="D108"):
+        ShapeScenes(64, 5, keep_unplaced=1.5)
