@@ -97,3 +97,20 @@ def flips(tmp_path):
     path = tmp_path / "flips.json"
     path.write_text(json.dumps(graph), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def randomised():
+    """Give every parameter of a network a value that matters, zero-initialised ones too; returns it, ready to use."""
+
+    def randomise(network, seed: int):
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in network.named_parameters():
+            spread = 0.05 if parameter.ndim == 1 else parameter[0].numel() ** -0.5
+            value = torch.randn(parameter.shape, generator=generator) * spread
+            parameter.data = value + 1 if "norm" in name and name.endswith("weight") else value
+        return network.eval().requires_grad_(False)
+
+    return randomise

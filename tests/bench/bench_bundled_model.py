@@ -13,6 +13,7 @@ import argparse
 import json
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from PIL import Image, ImageDraw
 from latentloom.engine.learn.evaluate import SampleSettings, draw, examine, sheet
 from latentloom.engine.models.autoencoder import Autoencoder
 from latentloom.engine.models.load import Loaded, load_checkpoint
+from latentloom.engine.shapes.caption import read
 from latentloom.engine.shapes.dataset import ShapeScenes, held_out_captions
 from latentloom.engine.shapes.evaluate import evaluate
+from latentloom.engine.shapes.judge import judge
 from latentloom.engine.shapes.vocabulary import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +67,14 @@ def round_trip(vae: Autoencoder, count: int) -> dict[str, float]:
         "round_trip_soft": evaluate(again, captions, "soft").accuracy,
         "round_trip_strict": evaluate(again, captions, "strict").accuracy,
     }
+
+
+def unrelated(pictures: np.ndarray, captions: list[str]) -> float:
+    """Return the share of relation captions whose two objects are right, on whichever side they stand; soft judge."""
+    asked = [(picture, read(caption)) for picture, caption in zip(pictures, captions, strict=True)]
+    asked = [(picture, meaning) for picture, meaning in asked if meaning.relation is not None]
+    passed = [judge(picture, replace(meaning, relation=None)).passed for picture, meaning in asked]
+    return round(sum(passed) / len(passed), 4)
 
 
 def labelled(loaded: Loaded, settings: SampleSettings, path: Path) -> None:
@@ -108,7 +119,8 @@ def main() -> None:
         settings = SampleSettings(options.sampler, options.scheduler, options.steps, cfg)
         began = time.perf_counter()
         exam = examine(*loaded, settings, each=options.each, noise_seeds=options.seeds, caption_seed=options.caption_seed)
-        result = {"settings": vars(settings), **exam.as_dict(), "seconds": round(time.perf_counter() - began, 1)}
+        unasked = {"relation_unasked_soft": unrelated(exam.pictures, exam.captions)}
+        result = {"settings": vars(settings), **exam.as_dict(), **unasked, "seconds": round(time.perf_counter() - began, 1)}
         print(json.dumps(result), flush=True)
         if options.sheet is not None:
             sheet(exam.pictures[:: max(1, len(exam.pictures) // 48)][:48], 8).save(options.sheet)

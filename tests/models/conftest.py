@@ -1,7 +1,6 @@
 """Tiny networks with weights that all matter, made once."""
 
 import pytest
-import torch
 
 from latentloom.engine.diffusion.process import Discrete
 from latentloom.engine.models.autoencoder import Autoencoder
@@ -18,31 +17,16 @@ VAE = VAEConfig(channels=32, channel_mult=(1, 1, 2, 2), res_blocks=1)
 TEXT = CLIPTextConfig(width=64, layers=2, heads=1, mlp=96)
 
 
-def randomise(network, seed):
-    """Give every parameter a value that matters, zero-initialised ones too; returns the network, ready to use."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        spread = 0.05 if parameter.ndim == 1 else parameter[0].numel() ** -0.5
-        value = torch.randn(parameter.shape, generator=generator) * spread
-        parameter.data = value + 1 if "norm" in name and name.endswith("weight") else value
-    return network.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="session")
-def randomised():
-    return randomise
-
-
 @pytest.fixture(scope="session")
 def tokenizer():
     return Tokenizer()
 
 
 @pytest.fixture(scope="session")
-def tiny(tokenizer):
+def tiny(randomised, tokenizer):
     """A whole checkpoint: latents an eighth of the picture, text of width 64."""
     return Loaded(
-        DiffusionModel(randomise(UNet(UNET), 1), Discrete.stable_diffusion()),
-        TextEncoder(randomise(CLIPText(TEXT), 2), tokenizer),
-        Autoencoder(randomise(AutoencoderKL(VAE), 3)),
+        DiffusionModel(randomised(UNet(UNET), 1), Discrete.stable_diffusion()),
+        TextEncoder(randomised(CLIPText(TEXT), 2), tokenizer),
+        Autoencoder(randomised(AutoencoderKL(VAE), 3)),
     )

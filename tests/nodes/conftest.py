@@ -22,18 +22,8 @@ VAE = VAEConfig(channels=32, channel_mult=(1, 1, 1, 1), res_blocks=1)
 TEXT = CLIPTextConfig(width=64, layers=2, heads=1, mlp=96)
 
 
-def randomised(network, seed):
-    """Give every parameter a value that matters, those initialised to zero too."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        spread = 0.05 if parameter.ndim == 1 else parameter[0].numel() ** -0.5
-        value = torch.randn(parameter.shape, generator=generator) * spread
-        parameter.data = value + 1 if "norm" in name and name.endswith("weight") else value
-    return network.eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="session")
-def tiny():
+def tiny(randomised):
     """A checkpoint in miniature: 8 pixels a latent cell, text of width 64."""
     return Loaded(
         DiffusionModel(randomised(UNet(UNET), 1), Discrete.stable_diffusion()),
