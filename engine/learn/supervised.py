@@ -23,6 +23,7 @@ from ..models.vae import AutoencoderKL
 from .data import CaptionTable, LatentShards, Pictures, to_pixels
 from .loop import Hooks, LoopSettings, Trainer
 from .optimizer import OptimizerSettings
+from .readout import SceneReadout, end_states
 
 __all__ = ["DiffusionSettings", "VAESettings", "train_diffusion", "train_vae"]
 
@@ -62,12 +63,14 @@ class DiffusionSettings:
 
     batch: latents a step, 1 or more. caption_dropout: share of captions replaced by the empty one, 0 to 1, so that
     classifier-free guidance has its unconditional half. unseen_words: share of captions whose first word becomes the
-    row of unseen words. precision: as in `VAESettings`.
+    row of unseen words. readout: weight, 0 or more, of the loss of a `SceneReadout`, where one is trained along.
+    precision: as in `VAESettings`.
     """
 
     batch: int = 48
     caption_dropout: float = 0.1
     unseen_words: float = 0.05
+    readout: float = 1.0
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
@@ -131,8 +134,11 @@ def train_diffusion(
     loop: LoopSettings,
     optimizer: OptimizerSettings,
     hooks: Hooks | None = None,
+    readout: SceneReadout | None = None,
 ) -> list[float]:
     """Train denoiser and text encoder together, in place, and return the loss of every step.
+
+    readout: trained along where given, its loss added with weight `settings.readout`; see `learn/readout.py`.
 
     The full 77 places go through the text encoder and the cross-attention, padding included, because that is what a
     sampler will feed. Both networks end with their averaged weights, and during `on_checkpoint` they hold them as well,
@@ -156,7 +162,10 @@ def train_diffusion(
         with _precision(settings.precision, device):
             context, _ = text(rows.to(device))
             each = loss(lambda x, t: unet(x, t, context), x0.to(device), noise=noise, sigma=sigma)
-        return each.mean()
+        if readout is None:
+            return each.mean()
+        heard = ["" if drop else caption for drop, caption in zip(dropped.tolist(), words, strict=True)]
+        return each.mean() + settings.readout * readout(context, end_states(rows).to(device), heard)
 
     def on_checkpoint(step: int) -> None:
         if hooks.on_checkpoint is not None:
@@ -165,8 +174,11 @@ def train_diffusion(
 
     text.embeddings.token_embedding = captions.shrink(full)
     inner = replace(hooks, on_checkpoint=on_checkpoint if hooks.on_checkpoint else None)
+    networks: dict[str, nn.Module] = {"unet": unet, "text": text}
+    if readout is not None:
+        networks["readout"] = readout
     try:
-        return _run({"unet": unet, "text": text}, loss_of, loop, optimizer, inner)
+        return _run(networks, loss_of, loop, optimizer, inner)
     finally:
         captions.grow(text.embeddings.token_embedding, full)
         text.embeddings.token_embedding = full

@@ -2,8 +2,8 @@
 
     python tests/bench/train_bundled.py vae
     python tests/bench/train_bundled.py decoder
-    python tests/bench/train_bundled.py diffusion
-    python tests/bench/train_bundled.py export OUT.safetensors
+    python tests/bench/train_bundled.py text
+    python tests/bench/train_bundled.py diffusion --readout
     python tests/bench/bench_bundled_model.py --file OUT.safetensors
 
 The stages are the library calls that the training nodes make; the settings below are those of the model card.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from latentloom.engine.learn.data import CaptionTable, LatentShards, fingerprint
 from latentloom.engine.learn.evaluate import SampleSettings, examine, sheet
 from latentloom.engine.learn.loop import Hooks, LoopSettings, Progress
 from latentloom.engine.learn.optimizer import OptimizerSettings
+from latentloom.engine.learn.readout import SceneReadout, end_states, train_readout
 from latentloom.engine.learn.start import start_text_encoder
 from latentloom.engine.learn.supervised import DiffusionSettings, VAESettings, train_diffusion, train_vae
 from latentloom.engine.learn.team import Team
@@ -148,19 +149,65 @@ def bundle(unet: UNet, text: CLIPText, vae: AutoencoderKL) -> tuple[DiffusionMod
     return DiffusionModel(unet, process, "v", latent), TextEncoder(text), Autoencoder(vae)
 
 
+def run_text(options: argparse.Namespace) -> None:
+    """Teach the text encoder the captions' meaning; without --init-from from nothing."""
+    torch.manual_seed(SEED)
+    text, readout = start_text(options), SceneReadout(TEXT.width)
+    scenes = ShapeScenes(64, options.data_seed, "train", options.keep_unplaced)
+    table = CaptionTable(tokens_of(text), [c for index in range(4) for c in scenes.described(10**6 + index, 1000)[1]])
+    steps = options.steps or 2000
+    batch = options.batch or 128
+    test = ShapeScenes(64, 9, "test", 0.1).described(0, 400)[1]
+
+    def on_checkpoint(step: int) -> None:
+        rows = table.encode(test)
+        with torch.no_grad():
+            states, _ = text(rows)
+        say(f"step {step}: {readout.score(states, end_states(rows), test):.3f} of unseen captions read without a mistake")
+
+    train_readout(
+        text,
+        readout,
+        lambda step: scenes.described(step, batch)[1],
+        table,
+        32,
+        LoopSettings(steps, SEED, ema_decay=0.99, checkpoint_every=100, checkpoint_folder=options.work / options.name),
+        OptimizerSettings(options.rate or 1e-3, warmup=100, schedule="decay_at_end", decay_fraction=0.3, weight_decay=0.01),
+        Hooks(on_step=report(50), on_checkpoint=on_checkpoint),
+    )
+    save_weights(nn.ModuleDict({"text": text, "readout": readout}), options.work / "text.safetensors")
+    say("done")
+
+
+def start_text(options: argparse.Namespace) -> CLIPText:
+    text = CLIPText(TEXT)
+    start_text_encoder(text)
+    if options.init_from is not None and not options.new_text:
+        start = load_checkpoint(options.init_from, dtype=torch.float32)
+        text.load_state_dict(start.clip.network.state_dict())
+    return text
+
+
+def tokens_of(text: CLIPText) -> Callable[[Sequence[str]], Tensor]:
+    tokenizer = TextEncoder(text)
+
+    def tokens(captions: Sequence[str]) -> Tensor:
+        return torch.tensor([[token.number for token in tokenizer.chunks(caption)[0]] for caption in captions])
+
+    return tokens
+
+
 def run_diffusion(options: argparse.Namespace) -> None:
     work: Path = options.work
     steps = options.steps or 12000
     torch.manual_seed(SEED)
-    unet, text = UNet(UNET), CLIPText(TEXT)
-    start_text_encoder(text)
+    unet, text = UNet(UNET), start_text(options)
+    readout = SceneReadout(TEXT.width) if options.readout else None
+    if readout is not None:
+        nn.ModuleDict({"text": text, "readout": readout}).load_state_dict(load_file(work / "text.safetensors"))
     if options.init_from is not None:
-        start = load_checkpoint(options.init_from, dtype=torch.float32)
-        unet.load_state_dict(start.model.network.state_dict())
-        if not options.new_text:
-            text.load_state_dict(start.clip.network.state_dict())
+        unet.load_state_dict(load_checkpoint(options.init_from, dtype=torch.float32).model.network.state_dict())
     vae = folded(work)
-    tokenizer = TextEncoder(text)
     key = fingerprint(nn.ModuleList([vae.encoder, vae.quant_conv]))
     scenes = ShapeScenes(64, options.data_seed + options.rank, "train", options.keep_unplaced)
     team = Team(work / "team", options.rank, options.members) if options.members > 1 else None
@@ -170,9 +217,6 @@ def run_diffusion(options: argparse.Namespace) -> None:
         # bfloat16 errs by a hundredth of a latent's spread, a third of the smallest noise level.
         with torch.autocast("cpu", torch.bfloat16):
             return vae.encode(pixels)[0].float() * 0.18215
-
-    def tokens(captions: list[str]) -> Tensor:
-        return torch.tensor([[token.number for token in tokenizer.chunks(caption)[0]] for caption in captions])
 
     latents = LatentShards(
         scenes,
@@ -186,7 +230,7 @@ def run_diffusion(options: argparse.Namespace) -> None:
     began = time.time()
     latents.prepare(0, lambda done, wanted: say(f"shard {done}/{wanted}") if done % 6 == 0 else None)
     say(f"encoded in {time.time() - began:.0f} s")
-    table = CaptionTable(tokens, [c for index in range(4) for c in scenes.batch(10**6 + index, 1000)[1]])
+    table = CaptionTable(tokens_of(text), [c for index in range(4) for c in scenes.described(10**6 + index, 1000)[1]])
     say(f"{len(table.rows)} token rows in use")
     process = Discrete.stable_diffusion().with_zero_terminal_snr()
     exported = time.time()
@@ -228,6 +272,7 @@ def run_diffusion(options: argparse.Namespace) -> None:
             on_checkpoint=on_checkpoint,
             on_gradients=(lambda step, gradients: team.average(gradients)) if team else None,
         ),
+        readout,
     )
     if options.rank:
         return
@@ -238,7 +283,7 @@ def run_diffusion(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["vae", "decoder", "diffusion"])
+    parser.add_argument("stage", choices=["vae", "decoder", "text", "diffusion"])
     parser.add_argument("--work", type=Path, default=Path(".train"))
     parser.add_argument("--steps", type=int)
     parser.add_argument("--batch", type=int)
@@ -250,6 +295,7 @@ def main() -> None:
     parser.add_argument("--name", default="diffusion", help="folder of the checkpoints")
     parser.add_argument("--init-from", type=Path, help="a finished file whose weights this run starts from")
     parser.add_argument("--keep-unplaced", type=float, default=1.0, help="share kept of scenes that say no place")
+    parser.add_argument("--readout", action="store_true", help="begin with the text stage's encoder and go on reading it")
     parser.add_argument("--new-text", action="store_true", help="start the text encoder anew all the same")
     parser.add_argument("--out", type=Path, default=BUNDLED)
     parser.add_argument("--export-minutes", type=float, default=12)
@@ -261,6 +307,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.stage == "diffusion":
         run_diffusion(options)
+    elif options.stage == "text":
+        run_text(options)
     else:
         run_vae(options, "both" if options.stage == "vae" else "decoder")
 
