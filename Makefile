@@ -5,7 +5,7 @@
 VENV = .venv
 PY = $(VENV)/bin/python -P
 OUT = demo
-PROMPT = a red circle and a blue square
+PROMPT = a red circle to the left of a blue square
 TESTS = tests
 
 help: ## show this list

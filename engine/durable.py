@@ -6,12 +6,16 @@ Knows nothing of what is written. Used wherever an existing file may be replaced
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["flush_folder", "replace_file"]
+__all__ = ["flush_folder", "remove_leftovers", "replace_file"]
+
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> Path:
@@ -33,6 +37,23 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> Path:
         partial.unlink(missing_ok=True)
     flush_folder(target.parent)
     return target
+
+
+def remove_leftovers(folder: Path, seconds: float = 60.0) -> int:
+    """Remove what `replace_file` was writing below `folder` when its process was killed; return how many files.
+
+    seconds: younger ones are left alone, another process may be at them.
+    """
+    before = time.time() - seconds
+    removed = 0
+    for path in folder.rglob(".*.part"):
+        try:
+            if _PARTIAL.fullmatch(path.name) and path.lstat().st_mtime < before:
+                path.unlink()
+                removed += 1
+        except OSError:
+            continue  # gone meanwhile, or not ours
+    return removed
 
 
 def flush_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from latentloom.engine.durable import replace_file
+from latentloom.engine.durable import remove_leftovers, replace_file
 
 
 def test_new_file_has_the_content_and_no_company(tmp_path):
@@ -39,3 +39,15 @@ def test_private_partial_file_gets_the_usual_permissions(tmp_path):
 
     replace_file(tmp_path / "a", write)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_only_old_leftovers_are_removed(tmp_path):
+    (tmp_path / "sub").mkdir()
+    names = [".a.txt.0123456789abcdef.part", "sub/.b.png.fedcba9876543210.part"]
+    for name in [*names, ".young.0123456789abcdef.part", ".notes.part", "a.part", ".c.0123456789abcdeg.part"]:
+        (tmp_path / name).write_text("x")
+        if "young" not in name:
+            os.utime(tmp_path / name, (1, 1))
+    assert remove_leftovers(tmp_path) == 2
+    assert not any((tmp_path / name).exists() for name in names)
+    assert len(list(tmp_path.rglob("*.part"))) == 4
