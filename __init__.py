@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncClient",
     "Builder",
     "Cancelled",
+    "Client",
     "Context",
     "Engine",
     "EngineBug",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .engine.client import AsyncClient, Client
     from .engine.engine import Engine
     from .engine.errors import Cancelled, EngineBug, InvalidGraph, LatentloomError, NodeBug, Problem, UserError
     from .engine.graph.build import Builder
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 def _home(name: str) -> str | None:
     """Return the module that defines the public `name`."""
     return {
+        "AsyncClient": "engine.client",
         "Builder": "engine.graph.build",
+        "Client": "engine.client",
         "Context": "engine.node.context",
         "Engine": "engine.engine",
         "Graph": "engine.graph.graph",

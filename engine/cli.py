@@ -3,8 +3,9 @@
     latentloom run FILE      run a workflow           latentloom check FILE...   validate, run nothing
     latentloom nodes [NAME]  node types               latentloom models          model files that can be named
     latentloom doctor        what this machine has    latentloom manifest|stubs  generated files (for contributors)
+    latentloom verify PNG    run its graph again      latentloom serve           the HTTP API
 
-Exit codes: 0 done, 1 a node failed, 2 invalid input, 130 interrupted. Loads no torch; only `run` and `doctor` do.
+Exit codes: 0 done, 1 a node failed, 2 invalid input, 130 interrupted. Loads no torch; `run`, `verify`, `doctor` do.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"latentloom {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_serve(commands)
     _add_queries(commands)
     for name, text in (
         ("manifest", "write nodes/manifest.json from the node files"),
@@ -86,7 +88,44 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=None,
         help="let a restricted reader open weights that are pickles (.ckpt, .pt); refused otherwise",
     )
+    _add_server(run, "let a running server do the work, and fetch the files")
     _add_folders(run)
+
+
+def _add_server(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--server", metavar="URL", help=text)
+    command.add_argument("--token", metavar="TOKEN", help="what the server asks for; may stand in the URL too")
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser("serve", help="serve the HTTP API and websockets", allow_abbrev=False)
+    serve.add_argument("--host", "--listen", metavar="ADDRESS", default="127.0.0.1", help="0.0.0.0 for all addresses")
+    serve.add_argument("--port", metavar="N", type=int, default=8188, help="8188 by default; 0 picks a free one")
+    serve.add_argument(
+        "--workers", metavar="auto|N|DEVICES", default="auto",
+        help="auto: one for each accelerator, or for --device; or how many; or one for each of cuda:0,cuda:1",
+    )  # fmt: skip
+    serve.add_argument(
+        "--token", metavar="TOKEN", nargs="?", const="", help="ask everybody for a token; made when left out"
+    )
+    serve.add_argument("--no-token", action="store_true", help="ask nobody; refused unless on a loopback address")
+    serve.add_argument("--allow-host", metavar="NAME", action="append", help="a further name the server is reached by")
+    serve.add_argument(
+        "--preview-method", metavar="none|auto", choices=("none", "auto", "latent2rgb", "taesd"), default="none",
+        help="auto: send previews also to ComfyUI clients that never said they know them",
+    )  # fmt: skip
+    serve.add_argument("--paused", action="store_true", help="start with the queue paused")
+    serve.add_argument(
+        "--drain-seconds", metavar="S", type=float, default=25.0, help="how long running jobs may take after a stop"
+    )
+    serve.add_argument("--verbose", action="store_true", help="log more to standard error")
+    serve.add_argument("--out", metavar="DIR", help="write pictures here instead of the data folder's output")
+    serve.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; picked when left out")
+    serve.add_argument("--cache", metavar="off|ram|disk[:SIZE]", help="what to remember, and how much; disk by default")
+    serve.add_argument(
+        "--allow-pickle", action="store_true", default=None, help="let a restricted reader open pickled weights"
+    )
+    _add_folders(serve)
 
 
 def _add_queries(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -97,7 +136,16 @@ def _add_queries(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     models = commands.add_parser("models", help="list the model files that a workflow can name", allow_abbrev=False)
     doctor = commands.add_parser("doctor", help="show versions, device, folders, and what is amiss", allow_abbrev=False)
     doctor.add_argument("--device", metavar="NAME", help="the device to try")
-    for command in (check, nodes, models, doctor):
+    _add_server(doctor, "examine a running server instead of this machine")
+    verify = commands.add_parser("verify", help="run a picture's graph again and compare", allow_abbrev=False)
+    verify.add_argument("file", metavar="PNG", help="a picture saved with its graph")
+    verify.add_argument("--keep", metavar="FILE", help="keep the new picture here")
+    verify.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; picked when left out")
+    verify.add_argument(
+        "--allow-pickle", action="store_true", default=None, help="let a restricted reader open pickled weights"
+    )
+    _add_server(verify, "run it on a server instead of in this process")
+    for command in (check, nodes, models, doctor, verify):
         command.add_argument("--json", action="store_true", help="print JSON")
         _add_folders(command)
 

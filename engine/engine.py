@@ -5,8 +5,10 @@ A composition root: it builds what `run.Executor` is given, checks a graph, runs
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from .graph.validate import require_valid
 from .guard import TorchGuard
 from .headers import HeaderFacets
 from .library import registry as all_nodes
-from .memory.device import pick_device
+from .memory.device import accelerators, empty_caches, pick_device
+from .memory.software import software
 from .model_paths import read_extra_paths
 from .node.registry import Registry
 from .run.cache import Cache
@@ -79,6 +82,7 @@ class Engine:
             check_value=check_value,
             store=self.cache.store if self.cache is not None else TorchStore(),
             allowed=("pickle",) if self.settings.allow_pickle else (),
+            versions=partial(software, self.device),
         )
 
     def builder(self) -> GraphBuilder:
@@ -135,7 +139,7 @@ class Engine:
         sink: Sink | None = None,
         cancel: CancelToken | None = None,
         extra: Mapping[str, Any] | None = None,
-        previews: bool = False,
+        previews: bool | Callable[[], bool] = False,
     ) -> RunResult:
         """Check and run a graph; failures of nodes are in the result. Raises InvalidGraph."""
         wanted = None if targets is None else list(targets)
@@ -144,6 +148,25 @@ class Engine:
         return self.executor.run(
             checked.graph, wanted, sink=sink, cancel=cancel, extra=extra, order=checked.order, previews=previews
         )
+
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        """Every device of this machine but its CPU, whichever the engine uses: "cuda:0", "cuda:1", ..."""
+        return accelerators()
+
+    def free(self, *, models: bool = True, cache: bool = True) -> None:
+        """Let go of what is held in memory between runs; the disk tier stays.
+
+        cache: everything. models: only values that hold networks. Device memory goes back to the system.
+        """
+        if self.cache is not None:
+            if cache:
+                self.cache.clear()
+            elif models:
+                self.cache.clear_models()
+        if models or cache:
+            gc.collect()  # networks are full of cycles
+        empty_caches()
 
     def close(self) -> None:
         """Wait until the disk tier is written."""

@@ -30,7 +30,10 @@ MODEL_TYPES: tuple[str, ...] = (
 
 _ANNOTATED = re.compile(r"(.*?)\s*\[(input|output|temp)\]", re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_LONGEST_PART = 255  # bytes; with more, file systems raise where they should say that there is no such file
+_MOST_PARTS = 16  # folders in folders in folders: no person makes more
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HALF = re.compile(r"[\ud800-\udfff]")  # half of a surrogate pair, which no file system takes
 _RESERVED = re.compile(r"(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?")
 
 
@@ -47,18 +50,26 @@ def safe_name(name: str) -> str:
 
     if not isinstance(name, str) or not name.strip():
         raise refuse("a name")
-    if _CONTROL.search(name) or len(name) > 1024:
-        raise refuse("printable characters, at most 1024")
+    if _CONTROL.search(name) or _bytes(name) > 1024:
+        raise refuse("printable characters, at most 1024 bytes of them")
+    if _HALF.search(name):
+        raise refuse("whole characters")
     plain = name.replace("\\", "/")
     if plain.startswith("/") or _DRIVE.match(plain):
         raise refuse("a relative name")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
     if ".." in parts or not parts:
         raise refuse('no ".."')
+    if len(parts) > _MOST_PARTS:
+        raise refuse(f"at most {_MOST_PARTS} parts")
     for part in parts:
-        if ":" in part or part != part.rstrip(". ") or _RESERVED.fullmatch(part):
+        if ":" in part or part != part.rstrip(". ") or _RESERVED.fullmatch(part) or _bytes(part) > _LONGEST_PART:
             raise refuse("names that every system accepts")
     return "/".join(parts)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 class Folders:
@@ -100,18 +111,36 @@ class Folders:
         Raises UserError F001 (absent, with the nearest names), F002 (a name that leaves the folder), F003 (no such
         folder).
         """
+        path = self.look(folder, name)
+        if path is not None:
+            return path
+        folder = self._known(folder)
+        if folder in IO_KINDS:
+            folder, name = split_annotation(name, folder)
+        near = get_close_matches(safe_name(name), self.names(folder), 3, 0.4)
+        fix = f"Nearest: {', '.join(near)}." if near else f'Put it into the folder "{folder}".'
+        raise UserError("F001", f'folder "{folder}"', "an existing file", brief(name), fix)
+
+    def look(self, folder: str, name: str, root: int | None = None) -> Path | None:
+        """Return what `find` returns, or None where nothing is there, without a search for near names.
+
+        root: look only there, as an index into `roots`. Raises UserError F002 and F003.
+        """
         folder = self._known(folder)
         if folder in IO_KINDS:
             folder, name = split_annotation(name, folder)
         relative = safe_name(name)
         follow = folder not in _KINDS  # a link inside a model folder was put there by its owner, see DECISIONS.md
-        for root in self.roots(folder):
-            path = root / relative
-            if path.exists() and (follow or _inside(path, root)):
+        roots = self.roots(folder)
+        for base in roots if root is None else roots[root : root + 1]:
+            path = base / relative
+            if path.exists() and (follow or _inside(path, base)):
                 return path
-        near = get_close_matches(relative, self.names(folder), 3, 0.4)
-        fix = f"Nearest: {', '.join(near)}." if near else f'Put it into the folder "{folder}".'
-        raise UserError("F001", f'folder "{folder}"', "an existing file", brief(name), fix)
+        return None
+
+    def types(self) -> tuple[str, ...]:
+        """Return the kinds of model folders: ComfyUI's, and those that only the extra folders have."""
+        return tuple(sorted({*MODEL_TYPES, *(extra.folder for extra in self._extra)} - {*_KINDS}))
 
     def names(self, folder: str, extensions: tuple[str, ...] = ()) -> tuple[str, ...]:
         """List the names that `find` accepts, sorted, with forward slashes; `extensions` as (".png", ...)."""

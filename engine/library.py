@@ -31,14 +31,15 @@ def built_in_packages() -> tuple[str, ...]:
     return (f"{__package__.rpartition('.')[0]}.nodes",)
 
 
-def registry(cache_folder: Path | None = None, folders: Iterable[Path] = ()) -> Registry:
+def registry(cache_folder: Path | None = None, folders: Iterable[Path] = (), *, ask: bool = True) -> Registry:
     """Return all node types, built in, of installed packs and of the packs in `folders`, without importing them.
 
-    cache_folder: where facts about packs are kept between processes; None looks them up each time.
+    cache_folder: where facts about packs are kept between processes; None looks them up each time. ask: False leaves out
+    modules of which nothing is known yet, instead of asking another process, and names them in `unread`.
     """
     packs = importlib.metadata.entry_points(group=ENTRY_POINTS)
     names = sorted({point.value.partition(":")[0] for point in packs})
-    return load_manifest((*built_in_packages(), *names), package_root() / MANIFEST, cache_folder, folders)
+    return load_manifest((*built_in_packages(), *names), package_root() / MANIFEST, cache_folder, folders, ask=ask)
 
 
 def load(path: str | Path, nodes: Registry | None = None) -> Graph:

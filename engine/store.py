@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,13 +46,7 @@ class TorchStore(PlainStore):
         """Return one part per storage and large object, and one for all that is small."""
         small = 0
         parts: dict[Hashable, Part] = {}
-        seen: set[int] = set()
-        stack = [value]
-        while stack:
-            item = stack.pop()
-            if id(item) in seen or isinstance(item, _CODE):
-                continue
-            seen.add(id(item))
+        for item in _reached(value):
             if isinstance(item, torch.Tensor):
                 part = self.part(item)
                 if part is not None:
@@ -63,7 +57,6 @@ class TorchStore(PlainStore):
                 parts["object", id(item)] = Part(("object", id(item)), size, RAM)
             else:
                 small += size
-            stack.extend(_inside(item))
         if small:
             parts["small", id(value)] = Part(("small", id(value)), small, RAM)
         return tuple(parts.values())
@@ -77,6 +70,10 @@ class TorchStore(PlainStore):
             return Part(("tensor", id(tensor)), tensor.numel() * tensor.element_size(), tier)
         storage = tensor.untyped_storage()
         return Part((str(tensor.device), storage.data_ptr()), storage.nbytes(), tier) if storage.nbytes() else None
+
+    def holds_model(self, value: Any) -> bool:
+        """Tell whether a value holds a network anywhere: a model, or what was made of one, such as a guider."""
+        return any(isinstance(item, torch.nn.Module) for item in _reached(value))
 
     def to_host(self, value: Any) -> Any:
         """Return `value` with every device tensor copied to RAM. Raises Unsavable for models and other objects."""
@@ -169,6 +166,20 @@ class TorchStore(PlainStore):
         if torch.cuda.is_initialized():
             found["device"] = sum(torch.cuda.memory_allocated(index) for index in range(torch.cuda.device_count()))
         return found
+
+
+def _reached(value: Any) -> Iterator[Any]:
+    """Yield a value and everything it holds, each object once; what lies inside a tensor is not looked at."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if id(item) in seen or isinstance(item, _CODE):
+            continue
+        seen.add(id(item))
+        yield item
+        if not isinstance(item, torch.Tensor):
+            stack.extend(_inside(item))
 
 
 def _inside(item: Any) -> Iterable[Any]:

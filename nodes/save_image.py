@@ -36,7 +36,7 @@ def preview_image(*, images: Image, context: Context) -> None:
 
 def _save(images: torch.Tensor, prefix: str, kind: str, context: Context, compress: int = COMPRESS_SAVE) -> None:
     goal = place(context.files.directory(kind), prefix, images.shape[2], images.shape[1])
-    text = metadata(context.prompt, context.extra)
+    text = metadata(context.prompt, context.extra, context.provenance)
     saved: list[dict[str, Any]] = []
     for number, picture in enumerate(pictures(images)):
         context.check()
@@ -49,7 +49,7 @@ def _save(images: torch.Tensor, prefix: str, kind: str, context: Context, compre
 def save_image_websocket(*, images: Image, context: Context) -> None:
     """Send pictures in full size to whoever runs the graph, without writing a file."""
     for number, picture in enumerate(pictures(images)):
-        context.preview(picture)
+        context.preview(picture, whole=True)
         context.progress(number + 1, images.shape[0])
 
 

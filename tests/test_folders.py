@@ -231,3 +231,26 @@ def test_an_unfit_extra_file_is_a_user_error(tmp_path, text):
     with pytest.raises(UserError) as caught:
         read_extra_paths([file])
     assert caught.value.code == "F005"
+
+
+@pytest.mark.parametrize("name", ["a/" * 16 + "b", "x" * 256, "ü" * 128, "half \ud800", "\udfff"])
+def test_names_that_some_file_system_does_not_take(tree, name):
+    with pytest.raises(UserError) as refused:
+        folders(tree).look("input", name)
+    assert refused.value.code == "F002"
+
+
+def test_looking_says_none_where_finding_suggests(tree):
+    known = folders(tree)
+    assert known.look("input", "in.pgn") is None
+    assert known.look("input", "in.png") == known.find("input", "in.png")
+    roots = known.roots("input")
+    found = [known.look("input", "in.png", root=index) for index in range(len(roots) + 1)]
+    assert found[roots.index(known.find("input", "in.png").parent)] == known.find("input", "in.png")
+    assert found[-1] is None  # no such root
+
+
+def test_the_kinds_of_models_include_extra_ones(tmp_path):
+    known = Folders(tmp_path, [ExtraFolder("ipadapter", tmp_path), ExtraFolder("output", tmp_path)])
+    assert "ipadapter" in known.types() and "checkpoints" in known.types()
+    assert not {"output", "input", "user", "cache"} & set(known.types())

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def ran(graph, result):
 
 
 def test_scripts_are_short():
-    assert len(SCRIPTS) == 2
+    assert len(SCRIPTS) == 3
     for script in SCRIPTS:
         assert len(script.splitlines()) <= 15
 
@@ -86,3 +87,19 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     for link in links:
         assert "://" in link or (page.parent / link).exists(), link
+
+
+def test_the_client_draws_on_a_server_and_fetches_the_picture(monkeypatch, tmp_path):
+    """`Serving` starts a real server; the script's address becomes the server's."""
+    sys.path.insert(0, str(package_root() / "tests" / "server"))
+    try:
+        from serving import Serving
+    finally:
+        sys.path.pop(0)
+    shutil.copytree(package_root() / "workflows", tmp_path / "workflows", ignore=shutil.ignore_patterns("models"))
+    monkeypatch.chdir(tmp_path)
+    with Serving(tmp_path / "data") as server:
+        names = run(SCRIPTS[2].replace("http://127.0.0.1:8188", server.url))
+    (picture,) = names["pictures"]
+    assert Image.open(picture).size == (64, 64)
+    assert names["job"].state == "done"

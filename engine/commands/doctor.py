@@ -1,4 +1,7 @@
-"""`latentloom doctor`: what this machine has, and what would keep a workflow from running; then it exits with 1."""
+"""`latentloom doctor`: what this machine has, and what would keep a workflow from running; then it exits with 1.
+
+With --server a running server is examined instead.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +14,28 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import LatentloomError
 from ..folders import Folders
 from ..settings import Settings
 from .compose import folders_for, registry_for, settings_for
+from .finding import Finding
+from .server_doctor import examine_server
 
-__all__ = ["Finding", "main"]
+__all__ = ["main"]
 
 BUNDLED = "loom-shapes-sd15.safetensors"
 FREE_BYTES = 1 << 30  # below this, a run that caches to disk or trains will soon stop
 PACKAGES = ("latentloom", "torch", "numpy", "pillow", "safetensors", "tokenizers")
 
 
-class Finding(NamedTuple):
-    """One line of the report; `ok` is None for plain information."""
-
-    subject: str
-    text: str
-    ok: bool | None = None
-
-
 def main(args: argparse.Namespace) -> int:
     """Examine and report; return 1 when anything is amiss."""
-    settings = settings_for(args)
-    findings = list(_examine(settings, folders_for(settings)))
+    if args.server:
+        findings = list(examine_server(args.server, args.token))
+    else:
+        settings = settings_for(args)
+        findings = list(_examine(settings, folders_for(settings)))
     if args.json:
         print(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:

@@ -1,6 +1,7 @@
 """`latentloom run FILE`: run a workflow, show how it goes on standard error, and say where the results are.
 
-The workflow is read, changed and checked before torch is loaded, so that a mistake is reported at once.
+The workflow is read, changed and checked before torch is loaded, so that a mistake is reported at once. With --server
+a running server does the work (`remote`).
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from ..graph.validate import validate
 from ..library import load
 from ..node.registry import Registry
 from ..run.cancel import CancelToken
+from ..run.progress import ProgressView
+from . import remote
 from .compose import folders_for, registry_for, settings_for
-from .progress import ProgressView
+from .outcome import FAILED, INTERRUPTED, show
 
 if TYPE_CHECKING:
     from ..run.executor import RunResult
 
 __all__ = ["main"]
-
-FAILED, INTERRUPTED = 1, 130
 
 
 def main(args: argparse.Namespace) -> int:
@@ -39,6 +40,8 @@ def main(args: argparse.Namespace) -> int:
     settings = settings_for(args)
     registry, folders = registry_for(settings), folders_for(settings, args.out)
     graph = _workflow(args, registry)
+    if args.server:
+        return remote.main(args, graph, registry, folders)
     problems = validate(graph, registry, folders)
     if problems:
         raise InvalidGraph(problems)
@@ -54,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(report, indent=2))
     else:
-        _show(report)
+        show(report)
     for error in result.failures.values():
         print(_explain(error), file=sys.stderr)
     return FAILED if result.failures else INTERRUPTED if result.cancelled else 0
@@ -123,13 +126,6 @@ def _path(item: Mapping[str, Any], folders: Folders) -> dict[str, str]:
     if not isinstance(name, str) or kind not in ("output", "temp", "input"):
         return {}
     return {"path": str(folders.directory(kind) / str(item.get("subfolder", "")) / name)}
-
-
-def _show(report: Mapping[str, Any]) -> None:
-    for item in report["outputs"]:
-        text = item.get("path") or item.get("text")
-        if text:
-            print(text)
 
 
 def _explain(error: LatentloomError) -> str:

@@ -8,6 +8,7 @@ Knows nothing of graphs.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _PLAIN: Mapping[str, Widget] = MappingProxyType(
     {"INT": Int(-(2**64), 2**64), "FLOAT": Float(), "STRING": Text(), "BOOLEAN": Bool()}
 )
 _DEPTH = 64
+_HINTS = 50  # wrong file names for which one validation looks for like ones
 
 
 class Unfit(NamedTuple):
@@ -44,28 +46,48 @@ class FileNames:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._lists: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
+        self._lists: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._slashed: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
+        self._absent: dict[tuple[str, str], UserError] = {}
+        self._hints = _HINTS
 
     def find(self, widget: File, name: str) -> str | Unfit:
         """Return the name as the folder lists it, or what is wrong."""
         key = (widget.folder, widget.extensions)
         if key not in self._lists:
-            names = self._files.names(*key)
-            self._lists[key] = {_slashed(entry): entry for entry in names}
-        listed = self._lists[key]
+            self._lists[key] = self._files.names(*key)
+        names = self._lists[key]
+        place = bisect_left(names, name)  # they are sorted; a table of thousands of names for one look-up is slow
+        if place < len(names) and names[place] == name:
+            return names[place]
+        if key not in self._slashed:
+            self._slashed[key] = {_slashed(entry): entry for entry in names}
+        listed = self._slashed[key]
         found = listed.get(_slashed(name))
         if found is not None:
             return found
-        try:
-            # The list may be narrower than what can be read: "a.png [output]", a file written a moment ago.
-            self._files.find(widget.folder, name)
-        except UserError as error:
-            near = nearest(name, listed.values())
+        error = self._error(widget.folder, name)
+        if error is not None:
+            # Beyond some different wrong names hints help nobody, and would cost seconds in a folder of many files.
+            self._hints -= 1
+            near = nearest(name, listed.values()) if self._hints >= 0 else ()
             hint = f"Did you mean {' or '.join(near)}?" if near else f'Put the file into the folder "{widget.folder}".'
             expected = f'a file of the folder "{widget.folder}" ({len(listed)} there)'
             got = brief(name) if error.code == "F001" else f"{brief(name)} ({error.got})"
             return Unfit("G013", expected, got, hint)
         return name
+
+    def _error(self, folder: str, name: str) -> UserError | None:
+        """Return why a name that the list lacks cannot be found, asking once for each; None when it can.
+
+        The list may be narrower than what can be read: "a.png [output]", a file written a moment ago.
+        """
+        if (folder, name) not in self._absent:
+            try:
+                self._files.find(folder, name)
+            except UserError as error:
+                self._absent[folder, name] = error
+        return self._absent.get((folder, name))
 
 
 def normalise(spec: NodeSpec, name: str, value: Any) -> Any:

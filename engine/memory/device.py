@@ -12,7 +12,7 @@ import torch
 
 from ..errors import UserError
 
-__all__ = ["DTYPES", "pick_device", "pick_dtype"]
+__all__ = ["DTYPES", "accelerators", "count", "empty_caches", "pick_device", "pick_dtype", "unusable"]
 
 DTYPES = {
     "fp32": torch.float32,
@@ -81,6 +81,22 @@ def count(kind: str) -> int:
     if kind == "mps":
         return int(torch.backends.mps.is_available())
     return 0
+
+
+def accelerators() -> tuple[str, ...]:
+    """Return the names of all devices of this machine but its CPU: "cuda:0", ..., "xpu:0", ..., "mps"."""
+    found = [f"{kind}:{index}" for kind in ("cuda", "xpu") for index in range(count(kind))]
+    return (*found, "mps") if count("mps") else tuple(found)
+
+
+def empty_caches() -> None:
+    """Give the memory that torch keeps in reserve on accelerators back to the system."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if count("xpu") and torch.xpu.is_initialized():
+        torch.xpu.empty_cache()
+    if count("mps"):
+        torch.mps.empty_cache()
 
 
 def unusable(name: str | None) -> UserError:

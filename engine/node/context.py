@@ -39,14 +39,21 @@ class Context(Protocol):
     extra: Mapping[str, Any]  # what the caller sent along, e.g. {"workflow": {...}}
     device: str | None  # the device asked for, e.g. "cuda:0"; None lets the node choose
 
+    @property
+    def provenance(self) -> Mapping[str, Any] | None:
+        """Seeds, files with their hashes, versions and device behind the node's results, for metadata."""
+
     def progress(self, value: float, total: float, **note: Any) -> None:
         """Report progress; also checks for cancellation. Raises Cancelled."""
 
     def check(self) -> None:
         """Raise Cancelled when the run was asked to stop; cheap enough for every sampler step."""
 
-    def preview(self, image: Any) -> None:
-        """Show an intermediate picture: uint8 array [h w 3] or a PIL image. Dropped when nobody listens."""
+    def preview(self, image: Any, whole: bool = False) -> None:
+        """Show an intermediate picture: uint8 array [h w 3] or a PIL image. Dropped when nobody listens.
+
+        whole: it is a result: sent in full size, in order, to whoever follows the run, asked for or not.
+        """
 
     @property
     def wants_previews(self) -> bool:
@@ -76,6 +83,7 @@ class SilentContext:
         self._files = files
         self.prompt: Mapping[str, Any] | None = None
         self.extra: Mapping[str, Any] = {}
+        self.provenance: Mapping[str, Any] | None = None
         self.device = device
         self.outputs: list[tuple[str, list[dict[str, Any]]]] = []
         self.metrics: list[tuple[str, int, float]] = []
@@ -98,7 +106,7 @@ class SilentContext:
     def check(self) -> None:
         """Never cancel."""
 
-    def preview(self, image: Any) -> None:
+    def preview(self, image: Any, whole: bool = False) -> None:
         """Drop the picture."""
 
     def output(self, kind: str, items: list[dict[str, Any]]) -> None:

@@ -86,6 +86,8 @@ def load(
     path: str | Path | None = None,
     cache_folder: Path | None = None,
     folders: Iterable[Path] = (),
+    *,
+    ask: bool = True,
 ) -> Registry:
     """Return the registry of `packages` and of the packs in `folders` without importing a node module here.
 
@@ -95,15 +97,15 @@ def load(
     """
     known: dict[str, Any] = read(path)["modules"] if path is not None else {}
     present, failures = find_modules(packages)
-    in_folders, unread = find_folders(folders)
+    in_folders, unreadable = find_folders(folders)
     present += in_folders
-    failures += unread
+    failures += unreadable
     pending = [entry for entry in present if not _is_fresh(known.get(entry.name), entry)]
     if pending:
         kept = cache_folder / "manifest.json" if cache_folder is not None else None
         cached: dict[str, Any] = read(kept)["modules"] if kept is not None else {}
         refreshed = [entry for entry in pending if not _is_fresh(cached.get(entry.name), entry)]
-        if refreshed:
+        if refreshed and ask:
             fresh, failed = refresh(refreshed)
             failures += failed
             cached.update(fresh)
@@ -112,8 +114,10 @@ def load(
                 write({"format": FORMAT, "modules": cached}, kept)
         known = {**known, **{entry.name: cached[entry.name] for entry in pending if entry.name in cached}}
     registry = Registry()
+    unread: list[str] = []
     for entry in present:
         if not _is_fresh(known.get(entry.name), entry):
+            unread.append(entry.name)
             continue
         for node in known[entry.name]["nodes"]:
             try:
@@ -121,6 +125,7 @@ def load(
             except UserError as error:
                 failures.append(PackFailure(entry.name, entry.file, str(error), ""))
     registry.failures = tuple(failures)
+    registry.unread = () if ask else tuple(unread)
     return registry
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -78,6 +79,8 @@ class Registry:
         self._paths: dict[str, str] = {}  # module -> file, for modules that a plain import does not find
         self._derived: dict[str, dict[str, Any]] = {}
         self.failures: tuple[PackFailure, ...] = tuple(failures)
+        self.unread: tuple[str, ...] = ()
+        """Modules that may declare nodes but were not asked (see `manifest.load` with `ask=False`)."""
         for item in nodes:
             self.add(item)
 
@@ -233,9 +236,17 @@ def unknown_node(node_id: str, near: tuple[str, ...], failures: tuple[PackFailur
     if failures:
         # A module that names the node in its text is the likely one.
         likely = [failure for failure in failures if _mentions(failure.path, node_id)] or list(failures)
-        hint += "".join(f" {_short(str(failure))}." for failure in likely[:2])
+        hint += "".join(f" {_short(_brief_failure(failure))}." for failure in likely[:2])
         hint += f" {len(likely) - 2} more packs failed too." if len(likely) > 2 else ""
     return UserError("G001", f'node type "{node_id[:80]}"', "a known node type", "none of this name", hint)
+
+
+def _brief_failure(failure: PackFailure) -> str:
+    """Return the failure without the folder it lies in: the message may go to whoever reaches the server."""
+    name = Path(failure.path).name or failure.name
+    folder = str(Path(failure.path).parent) if failure.path else ""
+    error = failure.error.replace(folder + os.sep, "") if len(folder) > 1 else failure.error
+    return f"{name} could not be loaded: {error}"
 
 
 def _mentions(path: str, node_id: str) -> bool:

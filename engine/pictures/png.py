@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..errors import UserError
+from .recorded import PROVENANCE
 
 __all__ = ["COMPRESS_SAVE", "bytes_of", "metadata", "pictures", "write_png"]
 
@@ -56,8 +57,10 @@ def write_png(path: Path, picture: Image.Image, text: Mapping[str, str], compres
     picture.save(path, format="PNG", pnginfo=info, compress_level=compress)
 
 
-def metadata(prompt: Mapping[str, Any] | None, extra: Mapping[str, Any]) -> dict[str, str]:
-    """Return the text chunks of a saved picture: `prompt` (the graph as API JSON), then `workflow`.
+def metadata(
+    prompt: Mapping[str, Any] | None, extra: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Return the text chunks of a saved picture: `prompt` (the graph as API JSON), `workflow`, and last `latentloom`.
 
     extra: what the caller sent along; of it go in "workflow" and every entry of "extra_pnginfo", and nothing
     at all when "disable_metadata" is true. The JSON is strict and ASCII: numbers it cannot say become null.
@@ -68,6 +71,9 @@ def metadata(prompt: Mapping[str, Any] | None, extra: Mapping[str, Any]) -> dict
     if extra.get("workflow") is not None:
         documents["workflow"] = extra["workflow"]
     documents.update(extra.get("extra_pnginfo") or {})
+    if provenance is not None:
+        documents.pop(PROVENANCE, None)  # what a caller sent under this name would pass for ours
+        documents[PROVENANCE] = provenance
     return {name: json.dumps(_strict(value), allow_nan=False) for name, value in documents.items()}
 
 

@@ -7,19 +7,24 @@ value never goes stale. Knows values only through its `Store`; `memory` decides 
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter, deque
 from collections.abc import Container, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .disk import DiskTier
 from .ledger import DEVICE, RAM, Ledger, Part
-from .memory import Entry, MemoryTiers
+from .listing import Eviction, Holding, Listing, TierUse
+from .memory import ENTRY_BYTES, Entry, MemoryTiers
 from .plain import PlainStore, Store, Unsavable
 
 __all__ = ["Cache", "CacheStats"]
 
+EVICTIONS = 100  # that are remembered for `listing`
 _SMALL = frozenset((int, float, bool, type(None)))
 
 
@@ -60,7 +65,8 @@ class Cache:
         self._disk = DiskTier(folder, disk_bytes, self.store, min_disk_seconds) if folder and disk_bytes else None
         self._disk_lock = threading.RLock()
         self._writer: ThreadPoolExecutor | None = None
-        self._writing: list[Future[None]] = []
+        self._writing: list[Future[bool]] = []
+        self._gone: deque[Eviction] = deque(maxlen=EVICTIONS)
         self._hits = self._misses = self._evictions = self._spills = self._refused = 0
 
     @property
@@ -88,19 +94,22 @@ class Cache:
             self._misses += 1
             return None
         self._hits += 1
-        value, cost = found
+        value, cost, kind = found
         parts = self._measure(value)
         with self._lock:
-            self._memory.admit(key, Entry(value, parts, cost))
+            self._memory.admit(key, Entry(value, parts, cost, kind))
         return value
 
-    def put(self, key: str, value: Any, cost: float) -> bool:
-        """Remember `value`, which took `cost` seconds to compute; False when memory has no room for it."""
+    def put(self, key: str, value: Any, cost: float, kind: str = "") -> bool:
+        """Remember `value`, which took `cost` seconds to compute; False when memory has no room for it.
+
+        kind: type of the node that made it, for `listing`.
+        """
         parts = self._measure(value)
         with self._lock:
             if key in self._memory.entries:
                 return True
-            entry = Entry(value, parts, cost)
+            entry = Entry(value, parts, cost, kind)
             admitted = self._memory.admit(key, entry)
             if not admitted:
                 self._refused += 1
@@ -114,8 +123,41 @@ class Cache:
     def clear(self) -> None:
         """Let go of everything in memory; the disk keeps what it has."""
         with self._lock:
-            for key in list(self._memory.entries):
+            entries = list(self._memory.entries.items())
+            for key, _ in entries:
                 self._memory.remove(key)
+            self._note_asked(entries)
+
+    def clear_models(self) -> int:
+        """Let go of the values in memory that hold networks; return how many there were."""
+        models = [(key, entry) for key, entry in self._all() if self._is_model(entry)]
+        with self._lock:
+            models = [(key, entry) for key, entry in models if self._memory.entries.get(key) is entry]
+            for key, _ in models:
+                self._memory.remove(key)
+            self._note_asked(models)
+        return len(models)
+
+    def listing(self, limit: int = 500) -> Listing:
+        """Return what is in memory, the `limit` largest values of it, and what was evicted last."""
+        every = self._all()
+        counts = Counter(entry.home for _, entry in every)
+        budgets, used = self._memory.budgets, self.ledger.used
+        tiers = {tier: TierUse(counts[tier], used[tier], budgets[tier]) for tier in (DEVICE, RAM)}
+        if self._disk is not None:
+            tiers["disk"] = TierUse(self._disk.count, self._disk.used, self._disk.budget)
+        largest = nlargest(limit, every, key=lambda item: item[1].nbytes)
+        models = [self._is_model(entry) for _, entry in largest]
+        with self._lock:
+            now = time.monotonic()
+            entries = tuple(
+                Holding(
+                    entry.kind, entry.home, entry.nbytes, ENTRY_BYTES + self.ledger.alone(entry.parts), model,
+                    entry.packed, self._memory.pinned(key), entry.cost, entry.uses, now - entry.used,
+                )
+                for (key, entry), model in zip(largest, models, strict=True)
+            )  # fmt: skip
+            return Listing(entries, len(every), tiers, tuple(self._gone))
 
     @contextmanager
     def lease(self, held: Container[str]) -> Iterator[None]:
@@ -188,7 +230,7 @@ class Cache:
         parts = self._measure(value)
         if self._memory.entries.get(key) is entry:
             self._memory.remove(key)
-            restored = Entry(value, parts, entry.cost)
+            restored = Entry(value, parts, entry.cost, entry.kind)
             restored.uses = entry.uses
             if not self._memory.admit(key, restored):
                 self._memory.admit(key, entry)
@@ -197,19 +239,41 @@ class Cache:
     def _evicted(self, key: str, entry: Entry, from_full_tier: bool) -> None:
         """Keep an evicted value in the next tier down, if it can be kept there."""
         self._evictions += 1
+        full = entry.home if from_full_tier else RAM  # what lies on the device may have to go for want of RAM
+        self._note(entry, f"{full} full", self._lowered(key, entry, from_full_tier))
+
+    def _lowered(self, key: str, entry: Entry, from_full_tier: bool) -> str | None:
+        """Move a value to the next tier down; return which, or None if it is gone."""
         if entry.home == DEVICE and from_full_tier:
             try:
                 packed = self.store.to_host(entry.value)
                 parts = self._measure(packed)
             except Unsavable:
-                return  # a model: its loader or the disk of models has it
-            spilled = Entry(packed, parts, entry.cost, packed=True)
-            spilled.uses = entry.uses
+                return None  # a model: its loader or the disk of models has it
+            spilled = Entry(packed, parts, entry.cost, entry.kind, packed=True)
+            spilled.uses, spilled.used = entry.uses, entry.used
             if spilled.home == RAM and self._memory.admit(key, spilled):
                 self._spills += 1
-                return
-        if self._disk is not None and self._disk.worth(entry.nbytes, entry.cost):
-            self._write(key, entry)
+                return RAM
+        worth = self._disk is not None and self._disk.worth(entry.nbytes, entry.cost)
+        return "disk" if worth and self._write(key, entry) else None
+
+    def _note_asked(self, entries: list[tuple[str, Entry]]) -> None:
+        for key, entry in entries[-EVICTIONS:]:  # no more are remembered, and each asks the disk
+            self._note(entry, "asked", "disk" if self._disk is not None and key in self._disk else None)
+
+    def _note(self, entry: Entry, reason: str, to: str | None) -> None:
+        idle = time.monotonic() - entry.used
+        self._gone.append(
+            Eviction(time.time(), entry.kind, entry.home, entry.nbytes, entry.cost, entry.uses, idle, reason, to)
+        )
+
+    def _all(self) -> list[tuple[str, Entry]]:
+        with self._lock:
+            return list(self._memory.entries.items())
+
+    def _is_model(self, entry: Entry) -> bool:
+        return bool(entry.parts) and self.store.holds_model(entry.value)
 
     def _write_later(self, key: str) -> None:
         if self._writer is None:
@@ -218,11 +282,11 @@ class Cache:
         self._writing = [future for future in self._writing if not future.done()]
         self._writing.append(self._writer.submit(self._write, key))
 
-    def _write(self, key: str, entry: Entry | None = None) -> None:
-        """Write a value to disk. Without `entry`: the one in memory, if it is still there."""
+    def _write(self, key: str, entry: Entry | None = None) -> bool:
+        """Write a value to disk and tell whether it is there. Without `entry`: the one in memory, if it still is."""
         entry = entry or self._memory.entries.get(key)
         if entry is None or self._disk is None:
-            return
+            return False
         value = self.store.to_device(entry.value) if entry.packed else entry.value
         with self._disk_lock:
-            self._disk.save(key, value, entry.cost)
+            return self._disk.save(key, value, entry.cost, entry.kind)

@@ -51,6 +51,11 @@ class RunContext:
         return self._job.prompt
 
     @property
+    def provenance(self) -> Mapping[str, Any] | None:
+        """What the node's results are made of, see `run.provenance`."""
+        return self._job.provenance_of(self._display)
+
+    @property
     def wants_previews(self) -> bool:
         """Whether somebody listens to previews."""
         return self._job.wants_previews
@@ -70,10 +75,10 @@ class RunContext:
         self._next = now + _EVERY_SECONDS
         self._job.emit(Progress(self.node_id, self._display, value, total, note))
 
-    def preview(self, image: Any) -> None:
-        """Show an intermediate picture to whoever listens."""
-        if self._job.wants_previews:
-            self._job.emit(Preview(self.node_id, self._display, image))
+    def preview(self, image: Any, whole: bool = False) -> None:
+        """Show an intermediate picture to whoever listens; one that is `whole` also to who did not ask for it."""
+        if whole or self._job.wants_previews:
+            self._job.emit(Preview(self.node_id, self._display, image, whole))
 
     def output(self, kind: str, items: list[dict[str, Any]]) -> None:
         """Announce results for the user; they are also part of the run's result."""

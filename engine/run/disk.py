@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .lock import locked
 from .plain import Store, Unsavable
 
-__all__ = ["DiskTier"]
+__all__ = ["DiskTier", "Loaded"]
 
 _CANDIDATES = 16  # among this many of the longest unused, those cheapest to compute again go first
 _ORPHAN_SECONDS = 3600.0  # an unfinished or unnamed file this old belongs to a process that died
@@ -30,6 +30,14 @@ class _Entry(NamedTuple):
     nbytes: int
     used: float  # time of last use
     bulk: str  # name of the bulk file, or ""
+
+
+class Loaded(NamedTuple):
+    """A value from the disk: what it took to compute, and the type of the node that did, "" if it is not known."""
+
+    value: Any
+    seconds: float
+    kind: str
 
 
 class DiskTier:
@@ -51,6 +59,11 @@ class DiskTier:
         """Bytes in the folder as last listed."""
         return self._used
 
+    @property
+    def count(self) -> int:
+        """Values in the folder as last listed."""
+        return len(self._entries)
+
     def __contains__(self, key: str) -> bool:
         return (self._folder / f"{key}.json").exists()
 
@@ -58,8 +71,8 @@ class DiskTier:
         """Tell whether a value of this size and cost should be written at all."""
         return nbytes <= self.budget and seconds >= max(self._min_seconds, nbytes / _WRITTEN_PER_SECOND)
 
-    def load(self, key: str) -> tuple[Any, float] | None:
-        """Return a value and what it cost to compute, or None; a damaged one is removed."""
+    def load(self, key: str) -> Loaded | None:
+        """Return a value and what is known of it, or None; a damaged one is removed."""
         record = self._folder / f"{key}.json"
         try:
             text = record.read_bytes()
@@ -75,7 +88,7 @@ class DiskTier:
             if body["bulk"] and (bulk.parent != self._folder or _digest(bulk) != body["bulk_sum"]):
                 raise ValueError("altered bulk")
             value = self._store.load(bulk, body["rest"])
-            seconds = float(body["seconds"])
+            loaded = Loaded(value, float(body["seconds"]), str(body.get("kind", "")))
         except (ValueError, KeyError, TypeError, OSError, RecursionError):
             self.damaged += 1
             self._remove(key, bulk.name if bulk != record else "")
@@ -85,9 +98,9 @@ class DiskTier:
             os.utime(record)
         except OSError:
             pass  # another process removed it meanwhile; the value is read all the same
-        return value, seconds
+        return loaded
 
-    def save(self, key: str, value: Any, seconds: float) -> bool:
+    def save(self, key: str, value: Any, seconds: float, kind: str = "") -> bool:
         """Write a value within the budget, removing others for it; False when it cannot be or is there already."""
         if key in self:
             return True
@@ -99,6 +112,7 @@ class DiskTier:
             body = {
                 "rest": rest,
                 "seconds": seconds,
+                "kind": kind,
                 "bulk": bulk.name if has_bulk else "",
                 "bulk_sum": _digest(bulk) if has_bulk else "",
             }

@@ -1,7 +1,7 @@
 """What a run tells while it goes on: small immutable records handed to one function, the sink.
 
-`as_dict` gives their form for the wire. A sink is called by one thread at a time, must be quick and must not
-raise. Knows nothing of graphs, sockets or torch.
+`as_dict` gives their form for the wire. A sink is called by one thread at a time, must be quick and must not raise; it
+may refuse a `Preview`, which is then the error of the node. Knows nothing of graphs, sockets or torch.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ class Progress(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """An intermediate picture: uint8 array [h w 3] or a PIL image."""
+    """An intermediate picture: uint8 array [h w 3] or a PIL image. `whole`: a result, to be shown as it is."""
 
     node: str
     display: str
     image: Any
+    whole: bool = False
 
 
 class Output(NamedTuple):

@@ -7,7 +7,7 @@ torch: gradients come through `guard`, tensors through `store` and `check`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -25,11 +25,13 @@ from .cancel import CancelToken
 from .collector import paused, set_aside
 from .events import Cached, Ended, Event, Queued, Sink
 from .fingerprint import Fingerprints
+from .hashes import FileHashes
 from .job import Job
 from .key import Keyer
 from .lanes import Lanes, processor_width
 from .memo import Memo
 from .plain import PlainStore, Store
+from .provenance import Provenance
 from .schedule import Schedule
 
 __all__ = ["Executor", "RunResult", "RunStats"]
@@ -79,11 +81,13 @@ class Executor:
         check_value: Check | None = None,
         store: Store | None = None,
         allowed: Iterable[str] = (),
+        versions: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         """cache: None remembers nothing between runs. device: handed to nodes, and part of every key.
 
         check_value: (types, value) -> what is wrong with an output, or None. allowed: what `Context.allows` says yes
-        to; part of every key too, so that a value made under a permission is never found without it.
+        to; part of every key too, so that a value made under a permission is never found without it. versions: of the
+        software that computes, for what is kept beside results.
         """
         self.registry = registry
         self.cache = cache
@@ -93,7 +97,9 @@ class Executor:
         self.guard: Guard = guard or NoGuard()
         self.check = check_value
         self.store: Store = store or (cache.store if cache is not None else PlainStore())
-        self._fingerprints = Fingerprints()
+        hashes = FileHashes(None if files is None else lambda: files.roots("cache")[0])
+        self._fingerprints = Fingerprints(hashes.expect)
+        self.provenance = Provenance(registry, files, self._fingerprints, hashes, device, versions)
         self._salt = " +".join([device or "", *sorted(self.allowed)])
         self._calls = f"calls on {self._salt}"  # shared by all executors of this registry
         self._cpu_width = processor_width()
@@ -118,12 +124,13 @@ class Executor:
         cancel: CancelToken | None = None,
         extra: Mapping[str, Any] | None = None,
         order: Iterable[str] | None = None,
-        previews: bool = False,
+        previews: bool | Callable[[], bool] = False,
     ) -> RunResult:
         """Run what `targets` need; None means every node with an effect, or, if there is none, every last node.
 
-        sink: receives the events; previews are made only if asked for. extra: what nodes may write beside the prompt,
-        e.g. {"workflow": {...}}. order: an order of the graph's nodes known to be right, saves finding one.
+        sink: receives the events. previews: whether they are made, or what says so at any time. extra: what nodes may
+        write beside the prompt, e.g. {"workflow": {...}}. order: an order of the graph's nodes known to be right, saves
+        finding one.
         Raises UserError for a graph that cannot be planned (G001 unknown type, G007 cycle, G010 link from nowhere,
         G015 unknown target); whatever goes wrong in a node is in the result.
         """
@@ -140,7 +147,8 @@ class Executor:
         self._announce(sink, schedule.queued, skipped)
         job = Job(
             self, graph, schedule, lanes, self.cache,
-            sink=sink, cancel=token, extra=extra or {}, wants_previews=previews,
+            sink=sink, cancel=token, extra=extra or {},
+            previews=previews if callable(previews) else lambda: previews,
         )  # fmt: skip
         if schedule.queued:
             with self._leased(self.cache, schedule), set_aside(len(schedule.queued) >= _MANY):
@@ -198,7 +206,7 @@ class Executor:
         schedule.recall(memo.constant)
         inner = Job(
             self, pruned, schedule, lanes, cache,
-            sink=job.sink, cancel=job.cancel, extra=job.extra, wants_previews=job.wants_previews,
+            sink=job.sink, cancel=job.cancel, extra=job.extra, previews=job.previews,
             memo=memo, outer=job, grad=differentiable, threads=not differentiable,
         )  # fmt: skip
         with self._leased(cache, schedule):

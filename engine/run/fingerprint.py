@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,7 +22,9 @@ RACY_NS = 2_000_000_000  # a file changed this recently may change again within 
 class Fingerprints:
     """Remembers files already hashed; share one between runs. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, noticed: Callable[[Path], None] | None = None) -> None:
+        """noticed: called with each file that is not remembered yet; must be quick."""
+        self._noticed = noticed
         self._known: dict[str, tuple[tuple[int, int, int], str]] = {}
 
     def of(self, path: Path) -> str:
@@ -34,6 +37,8 @@ class Fingerprints:
             known = self._known.get(str(path))
             if known is not None and known[0] == seen:
                 return known[1]
+            if self._noticed is not None:
+                self._noticed(path)
             text = self._content(path, stat)
         except OSError:
             return "absent"

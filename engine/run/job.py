@@ -44,20 +44,22 @@ class Job:
         sink: Sink | None,
         cancel: CancelToken,
         extra: Mapping[str, Any],
-        wants_previews: bool = False,
+        previews: Callable[[], bool] | None = None,
         memo: Memo | None = None,
         outer: Job | None = None,
         grad: bool = False,
         threads: bool = True,
     ) -> None:
-        """outer, memo: of the node that evaluates this graph. grad: the schedule's `tainted` nodes get gradients."""
+        """previews: says whether they are wanted. outer, memo: of the node that evaluates this graph. grad: the
+        schedule's `tainted` nodes get gradients.
+        """
         self.shared = shared
         self.graph = graph
         self.schedule = schedule
         self.sink = sink
         self.cancel = cancel
         self.extra = extra
-        self.wants_previews = wants_previews and sink is not None
+        self.previews = previews if sink is not None else None
         self.outer = outer
         self.memo = memo
         self.grad = grad
@@ -78,6 +80,7 @@ class Job:
         self._broken: BaseException | None = None
         self._async: AsyncLane | None = None
         self._prompt: Mapping[str, Any] | None = None
+        self._provenance: dict[str, Mapping[str, Any]] = {}
         self._later: list[Event] = []  # to be told once the lock is free, as a sink may ask for a stop
         self._step = Step(self, cache)
 
@@ -102,6 +105,11 @@ class Job:
             job.outputs.setdefault(display, {}).setdefault(kind, []).extend(items)
 
     @property
+    def wants_previews(self) -> bool:
+        """Whether somebody listens to previews now; that may change while the job runs."""
+        return self.previews is not None and self.previews()
+
+    @property
     def prompt(self) -> Mapping[str, Any]:
         """The graph as API data, made when first asked for."""
         if self.outer is not None:
@@ -109,6 +117,15 @@ class Job:
         if self._prompt is None:
             self._prompt = write_api(self.graph, self.shared.registry)
         return self._prompt
+
+    def provenance_of(self, display: str) -> Mapping[str, Any]:
+        """Return what the results of a node of the user's graph are made of, worked out when first asked for."""
+        if self.outer is not None:
+            return self.outer.provenance_of(self.outer.display_of(display))
+        known = self._provenance.get(display)
+        if known is None:
+            known = self._provenance[display] = self.shared.provenance.of(self.graph, display)
+        return known
 
     # Running
 

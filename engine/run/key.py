@@ -22,7 +22,7 @@ from ..node.spec import MISSING, InputSpec, NodeSpec
 from ..node.widget import File, Float, Int, Seed, Text
 from .fingerprint import Fingerprints
 
-__all__ = ["KEY_VERSION", "KeyPlan", "Keyer", "compile_key"]
+__all__ = ["KEY_VERSION", "KeyPlan", "Keyer", "compile_key", "embeddings_in"]
 
 KEY_VERSION = "1"  # raise it when a key's make-up changes: older disk caches then miss
 _PLAIN: frozenset[type] = frozenset((str, int, bool, type(None)))
@@ -88,6 +88,11 @@ def _field(entry: InputSpec) -> _Field:
         if form in ("file", "prompt"):
             absent = ""  # its file must be looked at
     return _Field(entry.name, label, absent, form, _QUICK[form], (widget, entry.default))
+
+
+def embeddings_in(text: str) -> list[tuple[str, ...]]:
+    """Return for each embedding that a prompt names the files it may be, the first that exists being meant."""
+    return [tuple(name + ending for ending in _EMBEDDING_ENDINGS) for name in _EMBEDDING.findall(text)]
 
 
 class Keyer:

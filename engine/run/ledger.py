@@ -50,6 +50,10 @@ class Ledger:
                 del holders[storage]
                 self.used[tier] -= nbytes
 
+    def alone(self, parts: Iterable[Part]) -> int:
+        """Return the bytes of `parts`, all of them counted, that have one holder: what letting go would free."""
+        return sum(part.nbytes for part in parts if self._holders.get(part.storage) == 1)
+
     def extra(self, parts: Iterable[Part], tier: str) -> int:
         """Return the bytes that adding `parts` would cost in `tier`."""
         fresh = {part.storage: part.nbytes for part in parts if part.tier == tier and part.storage not in self._holders}

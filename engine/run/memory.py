@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from heapq import heapify, heappop, heappush
+from time import monotonic
 from typing import Any
 
 from .ledger import DEVICE, RAM, Ledger, Part
 
 __all__ = ["ENTRY_BYTES", "Entry", "MemoryTiers"]
 
-ENTRY_BYTES = 700  # what an entry costs by itself: key, record, result dict, heap slot (tracemalloc: 640 on 3.11)
+ENTRY_BYTES = 750  # what an entry costs by itself: key, record, result dict, heap slot (tracemalloc: 690 on 3.11)
 _ROUNDS = 64  # how often values may be moved for one newcomer before it is refused, should the store keep adding others
 
 
 class Entry:
-    """One value and what is known of it. `packed`: it was moved off its device and must be moved back for use."""
+    """One value and what is known of it.
 
-    __slots__ = ("cost", "home", "nbytes", "packed", "parts", "priority", "serial", "uses", "value")
+    kind: type of the node that made it, "" if that is not known. packed: it was moved off its device and must be moved
+    back for use.
+    """
 
-    def __init__(self, value: Any, parts: tuple[Part, ...], cost: float, packed: bool = False) -> None:
+    __slots__ = ("cost", "home", "kind", "nbytes", "packed", "parts", "priority", "serial", "used", "uses", "value")
+
+    def __init__(self, value: Any, parts: tuple[Part, ...], cost: float, kind: str = "", packed: bool = False) -> None:
         self.value = value
         self.parts = parts
         self.nbytes = ENTRY_BYTES
@@ -34,7 +39,9 @@ class Entry:
             if tier == DEVICE:
                 self.home = DEVICE
         self.cost = cost  # seconds it took to compute
+        self.kind = kind
         self.packed = packed
+        self.used = monotonic()
         self.priority = 0.0
         self.serial = 0  # of its one valid record in the heap
         self.uses = 1
@@ -59,6 +66,7 @@ class MemoryTiers:
         entry = self.entries.get(key)
         if entry is not None:
             entry.uses += 1
+            entry.used = monotonic()
             # Its record in the heap is mended when it comes to the top: a hit costs no heap operation.
             entry.priority = self._clock[entry.home] + entry.uses * entry.cost / entry.nbytes
         return entry
@@ -77,6 +85,10 @@ class MemoryTiers:
             if not self._evict(short, entry.parts, ENTRY_BYTES):
                 return False
         return False
+
+    def pinned(self, key: str) -> bool:
+        """Tell whether a lease keeps the key from eviction now."""
+        return any(key in lease for lease in self.leases)
 
     def make_room(self, parts: tuple[Part, ...]) -> bool:
         """Move values out so that `parts` fit; False, with all left in place, if they cannot."""
@@ -144,7 +156,7 @@ class MemoryTiers:
                 key = record[2]
                 if entry.priority != record[0]:  # used since
                     self._record(key, entry)
-                elif any(key in lease for lease in self.leases):
+                elif self.pinned(key):
                     stay.append(record)
                 else:
                     self.remove(key)

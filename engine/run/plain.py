@@ -46,6 +46,9 @@ class Store(Protocol):
     def load(self, path: Path, rest: Mapping[str, Any]) -> Any:
         """Return the value that `save` was given, bit for bit. Raises ValueError or OSError for a damaged one."""
 
+    def holds_model(self, value: Any) -> bool:
+        """Tell whether a value holds networks, somewhere in it: what `Cache.clear_models` lets go."""
+
     def digest(self, value: Any) -> str | None:
         """Return a text that names the content of a value, equal only for equal content; None if there is none."""
 
@@ -94,6 +97,10 @@ class PlainStore:
     def load(self, path: Path, rest: Mapping[str, Any]) -> Any:
         """Read what `save` returned. Raises ValueError for foreign data."""
         return decode(rest["value"])
+
+    def holds_model(self, value: Any) -> bool:
+        """False: plain values are no models."""
+        return False
 
     def digest(self, value: Any) -> str | None:
         """Return a hash of what `save` would write, or None for other objects."""

@@ -24,6 +24,7 @@ from .expand import assemble
 from .lists import Many, collect, spread
 from .memo import Memo
 from .plain import Store
+from .provenance import Provenance
 
 if TYPE_CHECKING:
     from .job import Job
@@ -44,6 +45,7 @@ class Shared(Protocol):
     guard: Guard
     check: Check | None
     store: Store
+    provenance: Provenance
 
     def call_of(self, kind: str) -> Call:
         """Return a node type ready to run. Raises UserError G001."""
@@ -95,7 +97,7 @@ class Step:
         outcome = shape(call, returned, job.shared.check, node)
         if type(outcome) is dict:
             if self._cache is not None and call.cacheable and node_id not in schedule.tainted:
-                self._cache.put(schedule.keys[node_id], outcome, perf_counter() - start)
+                self._cache.put(schedule.keys[node_id], outcome, perf_counter() - start, node[1])
             return outcome
         if isinstance(outcome, Expand):
             self._began[node_id] = start
@@ -282,7 +284,7 @@ class Step:
         schedule = self._schedule
         forbidden = node.id in schedule.tainted or node.id in self.unremembered
         if self._cache is not None and call.cacheable and not forbidden:
-            self._cache.put(schedule.keys[node.id], outputs, seconds)
+            self._cache.put(schedule.keys[node.id], outputs, seconds, node.type)
         return outputs
 
 

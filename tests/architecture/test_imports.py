@@ -19,7 +19,7 @@ ALLOWED = {
     "settings": {"errors"},
     "node": {"durable", "errors", "settings"},
     "graph": {"durable", "errors", "node"},
-    "run": {"errors", "settings", "node", "graph"},
+    "run": {"durable", "errors", "settings", "node", "graph"},
     "shapes": {"errors"},
     "pictures": {"durable", "errors", "folders"},
     "memory": {"errors", "settings"},
@@ -31,17 +31,22 @@ ALLOWED = {
     "library": {"errors", "node", "graph"},
     "headers": {"errors", "node", "models"},
     "guard": set(),
+    "comfy": {"errors", "folders", "graph", "model_paths", "node"},
+    # The worker's side of it loads the engine, inside functions.
+    "server": CORE | {"comfy", "engine", "models", "pictures"},
+    "client": CORE,
     "engine": CORE | {"headers", "guard", "values", "store", "memory"},
-    "commands": CORE | {"engine", "memory", "models"},
+    "commands": CORE | {"engine", "memory", "models", "server", "client", "pictures"},
     "cli": {"errors", "commands"},
 }
 # What a node file may import from the engine; never how graphs are run or commands are read.
 NODES = {
     "errors", "folders", "node", "graph", "values", "shapes", "pictures", "memory", "diffusion", "models", "learn",
 }  # fmt: skip
-TORCH_FREE = CORE | {"shapes", "commands", "cli"}
+TORCH_FREE = CORE | {"shapes", "comfy", "server", "client", "commands", "cli"}
 TORCH = {"torch", "torchvision", "safetensors", "tokenizers", "kornia"}
-DOORS = {"engine/commands/run.py", "engine/commands/doctor.py"}  # torch is loaded when these commands run
+# Torch is loaded when these commands run, and in worker processes.
+DOORS = {"engine/commands/run.py", "engine/commands/doctor.py", "engine/server/worker.py", "engine/server/calls.py"}
 SAMPLING = {"diffusion.sample", "diffusion.samplers", "diffusion.guidance"}
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ROOMS = ("engine", "nodes")
 SOURCES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
+IMPORT_NAMES = {"python-multipart": "python_multipart", "pillow": "PIL", "pyyaml": "yaml"}
 
 
 def requirement(text: str) -> str:

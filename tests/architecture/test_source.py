@@ -26,6 +26,9 @@ def broad(node: ast.AST) -> bool:
     """Tell whether an except clause catches everything, and does not merely clean up and raise again."""
     if not isinstance(node, ast.ExceptHandler):
         return False
+    last = node.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
     kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
     return any(kind is None or getattr(kind, "id", "") in ("Exception", "BaseException") for kind in kinds)
 

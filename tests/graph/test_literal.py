@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentloom.engine.errors import UserError
-from latentloom.engine.graph.literal import ABSENT, Unfit, canonical, normalise
+from latentloom.engine.graph.literal import ABSENT, FileNames, Unfit, canonical, normalise
 from latentloom.engine.node import Bool, Choice, File, Float, InputSpec, Int, Seed, Text
 
 
@@ -105,3 +105,23 @@ def test_canonical_is_a_fixed_point(widget, value):
     if not isinstance(once, Unfit):
         twice = canonical(spec(widget), once)
         assert (twice, type(twice)) == (once, type(once))
+
+
+def test_absent_files_are_asked_for_once_and_hints_end():
+    """A graph of thousands of wrong names in a folder of thousands of files must not take minutes."""
+    asked = []
+
+    class Files:
+        def names(self, folder, extensions=()):
+            return ("cat0.png", "dog.png")
+
+        def find(self, folder, name):
+            asked.append(name)
+            raise UserError("F001", folder, "a file", name, "Put it there.")
+
+    names = FileNames(Files())
+    wrong = [names.find(File("input"), f"cat{number}.pn") for number in range(100)]
+    assert all(isinstance(unfit, Unfit) and unfit.code == "G013" for unfit in wrong)
+    assert "cat0.png" in wrong[0].fix and "cat0.png" not in wrong[99].fix
+    names.find(File("input"), "cat0.pn")
+    assert len(asked) == len(set(asked)) == 100

@@ -3,7 +3,7 @@ import torch
 
 from latentloom.engine.errors import UserError
 from latentloom.engine.memory import device as module
-from latentloom.engine.memory.device import pick_device, pick_dtype
+from latentloom.engine.memory.device import accelerators, pick_device, pick_dtype
 
 
 @pytest.fixture
@@ -87,3 +87,16 @@ def test_nothing_is_looked_up_at_import(python):
         "print('quiet')\n"
     )
     assert asked.strip() == "quiet"
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ({}, ()),
+        ({"cuda": 1}, ("cuda:0",)),
+        ({"cuda": 2, "xpu": 1, "mps": 1}, ("cuda:0", "cuda:1", "xpu:0", "mps")),
+    ],
+)
+def test_accelerators_are_all_devices_but_the_processor(machine, there, expected):
+    machine(**there)
+    assert accelerators() == expected

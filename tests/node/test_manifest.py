@@ -162,3 +162,16 @@ def test_a_spec_is_made_only_when_it_is_asked_for(pack, tmp_path, monkeypatch):
     assert made == []
     assert registry.spec("Node7").id == "Node7"
     assert made == ["Node7"]
+
+
+def test_what_nobody_knows_may_be_left_for_later(pack, tmp_path):
+    path, cache = tmp_path / "manifest.json", tmp_path / "cache"
+    manifest.write(manifest.build([NAME]), path)
+    forget()
+    (pack / "two.py").write_text(NODE.format(id="Second", default=3))
+    early = manifest.load([NAME], path, cache, ask=False)
+    assert early.ids == ("One",) and early.unread == (f"{NAME}.two",) and early.failures == ()
+    assert not cache.exists(), "another process was asked"
+    assert manifest.load([NAME], path, cache).ids == ("One", "Second")
+    known = manifest.load([NAME], path, cache, ask=False)
+    assert known.ids == ("One", "Second") and known.unread == ()

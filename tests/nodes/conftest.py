@@ -49,7 +49,7 @@ class Listener(SilentContext):
 
     def __init__(self, files=None, stop_after=None, previews=False):
         super().__init__(files)
-        self.steps, self.shown, self.checks = [], [], 0
+        self.steps, self.shown, self.whole, self.checks = [], [], [], 0
         self._stop_after, self._previews = stop_after, previews
 
     @property
@@ -66,8 +66,9 @@ class Listener(SilentContext):
     def check(self):
         self.checks += 1
 
-    def preview(self, image):
+    def preview(self, image, whole=False):
         self.shown.append(image)
+        self.whole.append(whole)
 
 
 @pytest.fixture

@@ -45,6 +45,14 @@ def test_the_graph_travels_in_the_file(files, context, rand):
     assert json.loads(text["workflow"]) == context.extra["workflow"]
 
 
+def test_every_picture_says_what_it_was_made_of(files, context, rand):
+    context.prompt, context.provenance = {"9": {}}, {"version": "1", "node": "9", "seeds": {"3.seed": 5}}
+    nodes.save_image(images=rand(2, 4, 4, 3), filename_prefix="x", context=context)
+    for path in files.directory("output").iterdir():
+        with Image.open(path) as picture:
+            assert json.loads(picture.text["latentloom"]) == context.provenance
+
+
 def test_metadata_can_be_switched_off(files, context, rand):
     context.prompt, context.extra = {"1": {}}, {"disable_metadata": True}
     nodes.save_image(images=rand(1, 4, 4, 3), context=context)
@@ -90,6 +98,7 @@ def test_preview_goes_to_the_temporary_folder(files, context, rand):
 def test_websocket_sends_pictures_in_full_size(files, context, rand):
     nodes.save_image_websocket(images=rand(2, 6, 8, 3), context=context)
     assert [picture.size for picture in context.shown] == [(8, 6), (8, 6)]
+    assert context.whole == [True, True]
     assert context.steps == [(1, 2), (2, 2)]
     assert not names(files.data_dir)
 

@@ -55,3 +55,11 @@ def test_metadata_can_be_switched_off_and_extended():
     assert metadata(None, {}) == {}
     extra = {"workflow": {"a": 1}, "extra_pnginfo": {"note": "x"}, "client_id": "secret"}
     assert list(metadata({}, extra)) == ["prompt", "workflow", "note"]
+
+
+def test_provenance_stands_last_and_cannot_be_forged():
+    made = {"version": "1", "seeds": {"3.seed": 2**64 - 1}}
+    text = metadata({"1": {}}, {"workflow": {}, "extra_pnginfo": {"latentloom": "forged", "note": "x"}}, made)
+    assert list(text) == ["prompt", "workflow", "note", "latentloom"]
+    assert json.loads(text["latentloom"]) == made
+    assert metadata({}, {"disable_metadata": True}, made) == {}

@@ -125,7 +125,7 @@ def test_the_budget_on_disk_holds_and_the_unused_and_cheap_go_first(tmp_path: Pa
         assert size <= 4000
         assert tier.used == size
         os.utime(tmp_path / f"{number:032x}.json", (number, number))
-    assert tier.load(f"{39:032x}") == ("x" * 300, 1.0)
+    assert tier.load(f"{39:032x}") == ("x" * 300, 1.0, "")
     assert tier.load(f"{0:032x}") is None
     assert not tier.save("big", "x" * 5000, 1.0)
 

@@ -1,7 +1,7 @@
 """Shows a run on a terminal: one line per node with its time, a bar under way, at the end what was remembered.
 
-On a terminal the last line is redrawn in place; elsewhere only finished lines are written. A sink of `run.events`;
-plain ASCII, since consoles with old code pages exist.
+On a terminal the last line is redrawn in place; elsewhere only finished lines are written. A sink of `events`; plain
+ASCII, since consoles with old code pages exist.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from typing import TextIO
 
 from ..graph.graph import Graph
-from ..run import events
+from . import events
 
 __all__ = ["ProgressView"]
 
@@ -92,7 +92,8 @@ class ProgressView:
 
     def _line(self, text: str) -> None:
         self._erase()
-        print(text, file=self._stream, flush=True)
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
         self._draw(force=True)
 
     def _draw(self, force: bool = False) -> None:

@@ -4,10 +4,10 @@ import io
 
 import pytest
 
-from latentloom.engine.commands.progress import REDRAW_SECONDS, ProgressView
 from latentloom.engine.errors import UserError
 from latentloom.engine.graph.graph import Graph, Node
 from latentloom.engine.run import events
+from latentloom.engine.run.progress import REDRAW_SECONDS, ProgressView
 
 GRAPH = Graph([Node("3", "KSampler", {}, "Sampler"), Node("8", "VAEDecode", {})])
 STORY = [
@@ -41,7 +41,7 @@ def test_a_pipe_gets_finished_lines_only():
 
 
 def test_a_terminal_gets_a_bar_that_is_erased(monkeypatch):
-    monkeypatch.setattr("latentloom.engine.commands.progress.REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr("latentloom.engine.run.progress.REDRAW_SECONDS", 0.0)
     text, _ = show(STORY, live=True)
     assert "[0/2] 3 Sampler  [######------------------] 5/20" in text
     *_, last = text.split("\r")

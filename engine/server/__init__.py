@@ -1,0 +1,1 @@
+"""The server: durable jobs, supervised workers, HTTP and websockets. Imports no torch."""

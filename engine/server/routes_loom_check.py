@@ -1,0 +1,82 @@
+"""`/api/loom/check` and `/api/loom/nodes`: every problem of a graph before it is queued, and the node types there are.
+
+Both answer without a worker: the registry and the folders are enough. Knows no store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..errors import InvalidGraph, Problem, UserError
+from ..node.registry import Registry, unknown_node
+from .body import read_json
+from .fields import Fields
+from .reach import hub_of
+from .reply import Reply, dumps
+from .submissions import MAX_NODES, check, graph_of
+
+__all__ = ["routes"]
+
+
+def routes() -> list[Route]:
+    """Return the routes, with full paths."""
+    return [
+        Route("/api/loom/check", _check, methods=["POST"]),
+        Route("/api/loom/nodes", _nodes, methods=["GET"]),
+        Route("/api/loom/nodes/{type}", _node, methods=["GET"]),
+    ]
+
+
+async def _check(request: Request) -> Response:
+    """Answer 200 with {"ok", "nodes", "problems"} for any graph; 4xx only for a request that names none."""
+    hub = hub_of(request)
+    given = Fields(await read_json(request), ("graph", "workflow", "targets"))
+    targets = given.texts("targets", MAX_NODES)
+
+    def work() -> tuple[int, tuple[Problem | UserError, ...]]:
+        try:
+            table = graph_of(given, hub.registry, hub.folders)
+        except InvalidGraph as error:
+            return 0, error.problems
+        except UserError as error:
+            if error.code in ("G021", "G024"):  # a file that holds no workflow we can read
+                return 0, (error,)
+            raise
+        return len(table), check(table, hub.registry, hub.folders, targets)
+
+    # In a thread: the files named may lie on a slow disk, and twenty thousand nodes take their time.
+    nodes, problems = await asyncio.to_thread(work)
+    return Reply({"ok": not problems, "nodes": nodes, "problems": [problem.as_dict() for problem in problems]})
+
+
+async def _nodes(request: Request) -> Response:
+    """Answer all node types, and the packs that could not be loaded."""
+    registry = hub_of(request).registry
+    kept = registry.derived("loom nodes")
+    if "text" not in kept:
+        failures = [{"name": failure.name, "error": failure.error} for failure in registry.failures]
+        kept["text"] = dumps({"nodes": {spec.id: _shown(registry, spec.id) for spec in registry}, "failures": failures})
+    return Response(kept["text"], media_type="application/json")
+
+
+async def _node(request: Request) -> Response:
+    """Answer one node type, also under an id it had before."""
+    registry = hub_of(request).registry
+    shown = _shown(registry, request.path_params["type"])
+    if shown is None:
+        wanted = request.path_params["type"][:200]
+        raise unknown_node(wanted, registry.nearest(wanted))
+    return Reply({"node": shown})
+
+
+def _shown(registry: Registry, node_id: str) -> dict[str, Any] | None:
+    """Return the declaration as data, without where its code is: that names folders of the server's machine."""
+    spec = registry.spec(node_id)
+    if spec is None:
+        return None
+    return {name: value for name, value in spec.as_json().items() if name not in ("module", "function")}

@@ -1,0 +1,125 @@
+"""A request for a job, read and checked: JSON in, a `Submission` whose graph is sound out.
+
+Every problem of a graph is reported at once and nothing is bent into shape; what ComfyUI's clients send is read in
+`engine/comfy`. Reads workflow files by name. Knows no store, no queue and no HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidGraph, Problem, UserError, brief
+from ..folders import Folders, safe_name
+from ..graph.codec import load, read_api, write_api
+from ..graph.graph import Graph
+from ..graph.validate import examine
+from ..library import package_root
+from ..node.registry import Registry, nearest
+from .fields import Fields
+from .jobs import Submission
+from .problems import bad_field
+
+__all__ = [
+    "LONGEST_ID", "LONGEST_TITLE", "MAX_NODES", "MAX_PRIORITY", "SUBMISSION", "check", "graph_of", "read_submission",
+]  # fmt: skip
+
+MAX_NODES = 20_000
+"""Nodes of one graph; the largest published workflows have some 600."""
+
+LONGEST_ID = 200  # characters of a client's name for itself or for a request
+LONGEST_TITLE = 200
+MAX_PRIORITY = 1e12  # beyond it, steps of one would vanish in a double
+SUBMISSION = (
+    "graph", "workflow", "targets", "title", "priority", "front", "held", "idempotency_key", "client_id", "extra",
+)  # fmt: skip
+"""The fields of a request for a job."""
+
+_MAX_BYTES = 32 << 20  # as of a request's body
+_USER_WORKFLOWS = "default/workflows"  # where ComfyUI's editor saves them, below the folder "user"
+# Keys to somebody else's paid service: nothing here needs them, and what is stored and shown must not hold them.
+_SECRETS = ("auth_token_comfy_org", "api_key_comfy_org")
+
+
+def read_submission(
+    document: Any, registry: Registry, folders: Folders, *, header_key: str | None = None, where: str = "request"
+) -> Submission:
+    """Return what `document` asks for; header_key: the idempotency key of the request's header.
+
+    Reads files, so call it off the event loop. Raises UserError P010 (a field), F001, F002 (workflow file), and
+    InvalidGraph with every problem of the graph.
+    """
+    given = Fields(document, SUBMISSION, where)
+    key = given.text("idempotency_key", LONGEST_ID, empty=False)
+    if header_key is not None:
+        header = Fields({"Idempotency-Key": header_key}, ("Idempotency-Key",), "header")
+        if header.text("Idempotency-Key", LONGEST_ID, empty=False) != (key or header_key):
+            raise bad_field("idempotency key", "one key", "another in the header than in the body")
+        key = header_key
+    submission = Submission(
+        graph={},
+        targets=given.texts("targets", MAX_NODES),
+        extra={name: value for name, value in (given.table("extra") or {}).items() if name not in _SECRETS},
+        client_id=given.text("client_id", LONGEST_ID, empty=False),
+        priority=given.number("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0.0,
+        front=given.flag("front"),
+        held=given.flag("held"),
+        idempotency_key=key,
+        title=given.text("title", LONGEST_TITLE) or "",
+    )
+    table = graph_of(given, registry, folders)
+    problems = check(table, registry, folders, submission.targets)
+    if problems:
+        raise InvalidGraph(problems)
+    return replace(submission, graph=table)
+
+
+def graph_of(given: Fields, registry: Registry, folders: Folders) -> dict[str, Any]:
+    """Return the API data under "graph", or of the file named by "workflow"; exactly one must be given.
+
+    Raises UserError P010, F001, F002, G021, G024 and, for a file in which names stand twice, InvalidGraph.
+    """
+    table, name = given.table("graph"), given.text("workflow", 1024, empty=False)
+    if (table is None) == (name is None):
+        got = "neither" if table is None else "both"
+        raise bad_field(given.where, 'a graph under "graph", or the name of a file under "workflow"', got)
+    if table is not None:
+        inner = table.get("prompt")  # the body of ComfyUI's POST /prompt, as its scripts keep it
+        return inner if isinstance(inner, dict) and "class_type" not in inner else table
+    path = _workflow_file(name or "", folders)
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise UserError("F001", f'workflow "{name}"', f"at most {_MAX_BYTES:,} bytes", f"{size:,}", "Split it.")
+    graph = load(path, registry)
+    if graph.faults:
+        raise InvalidGraph(graph.faults)
+    return write_api(graph, registry)
+
+
+def check(
+    table: dict[str, Any], registry: Registry, folders: Folders, targets: Sequence[str] | None
+) -> tuple[Problem, ...]:
+    """Return every problem of the graph; empty when it may run. Looks up the files it names."""
+    try:
+        graph: Graph = read_api(table, registry)
+    except UserError as error:  # no graph at all, or the editor's format
+        return (Problem(error.code, error.where, error.expected, error.got, error.fix),)
+    return examine(graph, registry, folders, None, targets, max_nodes=MAX_NODES).problems
+
+
+def _workflow_file(name: str, folders: Folders) -> Path:
+    """Return the saved workflow `name`, or the package's own of this name; ".json" may be left out."""
+    wanted = safe_name(name if name.endswith(".json") else f"{name}.json")
+    try:
+        return folders.find("user", f"{_USER_WORKFLOWS}/{wanted}")
+    except UserError as error:
+        if error.code != "F001":
+            raise
+    own = {path.name: path for path in sorted((package_root() / "workflows").glob("*.json"))}
+    if wanted in own:
+        return own[wanted]
+    near = nearest(wanted, own, 3)
+    fix = f"Nearest: {', '.join(near)}." if near else "Save it first, or send the graph itself."
+    raise UserError("F001", "workflows", "the name of a saved workflow", brief(name), fix)

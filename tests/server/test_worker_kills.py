@@ -1,0 +1,70 @@
+"""kill -9 of the worker at random moments: each job ends done, or failed with the reason if it was killed twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from follow import end_of, fresh, graph, ready, submit, worker_pid
+from serving import Serving
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
+
+
+def work(name: str) -> dict[str, Any]:
+    """Return a graph of some 400 ms that writes one file of its own."""
+    return graph(
+        ("ProbeSleep", {"milliseconds": 150}),
+        ("ProbeAdd", {}),
+        ("ProbeSleep", {"milliseconds": 250}),
+        ("ProbeWrite", {"name": name, "kilobytes": 256}),
+        value=fresh(),
+    )
+
+
+def kill_workers(data: Path, kills: int, jobs: int, longest: float) -> None:
+    rng = random.Random(kills)
+    with Serving(data) as server:
+        ready(server)
+        ids = [submit(server, work(f"job{number}"), title=f"job{number}") for number in range(jobs)]
+        killed: set[int] = set()
+        for _ in range(kills):
+            time.sleep(rng.random() * longest)
+            pid = worker_pid(server)
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        ends = [end_of(server, job_id, 180) for job_id in ids]
+        assert server.ask("/health")[0] == 200
+        pid = worker_pid(server)
+        assert pid not in killed and server.ask("/api/loom/workers")[1]["workers"][0]["restarts"] == kills
+
+    for job in ends:
+        path = data / "output" / f"{job['title']}.txt"
+        if job["state"] == "done":
+            assert job["attempts"] <= 1 and job["error"] is None
+            text = path.read_text("ascii")
+            assert text.endswith("whole") and len(text) == 256 * 1024 + 5
+        else:
+            assert job["state"] == "failed" and job["attempts"] == 2, job
+            assert job["error"]["code"] == "W001" and "SIGKILL" in job["error"]["message"]
+            assert "node" in job["error"]["message"], "which node ran"
+    assert sum(job["attempts"] for job in ends) <= kills
+    assert any(job["attempts"] for job in ends), "no kill met a job"
+    assert not [path.name for path in (data / "output").iterdir() if path.suffix != ".txt"], "half files"
+
+
+@pytest.mark.timeout(280)
+def test_six_kills_of_the_worker_lose_nothing(tmp_path: Path) -> None:
+    kill_workers(tmp_path / "data", kills=6, jobs=12, longest=0.6)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_hundred_kills_of_the_worker_lose_nothing(tmp_path: Path) -> None:
+    kill_workers(tmp_path / "data", kills=100, jobs=50, longest=1.5)
