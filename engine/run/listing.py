@@ -34,8 +34,8 @@ class Holding(NamedTuple):
 class Eviction(NamedTuple):
     """One value that left memory, or a tier of it.
 
-    at: seconds since 1970. tier: the one it left. reason: "device full", "ram full", or "asked" when somebody had memory
-    freed. to: "ram", "disk", or None when it can only be computed again. The others as in `Holding`, at that time.
+    at: seconds since 1970. tier: the one it left. reason: "device full", "ram full", or "asked", when somebody freed
+    memory. to: "ram", "disk", or None when it can only be computed again. The others as in `Holding`, at that time.
     """
 
     at: float

@@ -16,16 +16,18 @@ __all__ = ["TRY_AGAIN_LATER", "Session"]
 TRY_AGAIN_LATER = 1013  # close code, RFC 6455's registry
 MAX_MESSAGES = 256
 MAX_BYTES = 8 << 20
+MAX_RESULT_BYTES = 512 << 20  # of pictures that are results: they are stored nowhere, so a slow reader gets its time
 PREVIEW_SECONDS = 0.05
 WRITE_BYTES = 64 << 10  # as much as a transport buffers before it asks to wait
 
 
 class _Slot:
-    __slots__ = ("data", "seq")
+    __slots__ = ("data", "result", "seq")
 
-    def __init__(self, data: bytes, seq: int | None) -> None:
+    def __init__(self, data: bytes, seq: int | None, result: bool = False) -> None:
         self.data = data
         self.seq = seq
+        self.result = result
 
 
 class Session:
@@ -72,6 +74,7 @@ class Session:
         self._max_bytes = max_bytes
         self._slots: deque[_Slot] = deque()
         self._bytes = 0
+        self._results = self._result_bytes = 0  # of those: pictures that are results
         self._open: dict[Hashable, _Slot] = {}  # what may still be replaced in place
         self._previews: dict[tuple[str, str], bytes] = {}
         self._preview_due: dict[tuple[str, str], float] = {}
@@ -94,10 +97,25 @@ class Session:
         """Queue state: frames that must arrive, in order. seq: the number of the newest event in them."""
         if self.close_code is not None:
             return
-        if len(self._slots) >= self._max_messages or (self._slots and self._bytes + len(data) > self._max_bytes):
+        slots, waiting = len(self._slots) - self._results, self._bytes - self._result_bytes
+        if slots >= self._max_messages or (slots and waiting + len(data) > self._max_bytes):
             self._overflow()
             return
         self.refill(data, seq)
+        self.wake()
+
+    def offer_result(self, data: bytes) -> None:
+        """Queue a picture that is a result: as state, but with a bound of its own, as no replay has it."""
+        if self.close_code is not None:
+            return
+        if self._result_bytes and self._result_bytes + len(data) > MAX_RESULT_BYTES:
+            self._overflow()
+            return
+        self._slots.append(_Slot(data, None, True))
+        self._bytes += len(data)
+        self._results += 1
+        self._result_bytes += len(data)
+        self._open.clear()
         self.wake()
 
     def refill(self, data: bytes, seq: int | None) -> None:
@@ -115,7 +133,8 @@ class Session:
             self._bytes += len(data) - len(slot.data)
             slot.data = data
             return
-        if len(self._slots) >= self._max_messages or self._bytes + len(data) > self._max_bytes:
+        slots, waiting = len(self._slots) - self._results, self._bytes - self._result_bytes
+        if slots >= self._max_messages or waiting + len(data) > self._max_bytes:
             return  # the next one says as much
         slot = self._open[key] = _Slot(data, None)
         self._slots.append(slot)
@@ -141,6 +160,9 @@ class Session:
             slot = self._slots.popleft()
             parts.append(slot.data)
             size += len(slot.data)
+            if slot.result:
+                self._results -= 1
+                self._result_bytes -= len(slot.data)
             if slot.seq is not None:
                 self.seq = slot.seq
         self._bytes -= size
@@ -184,7 +206,7 @@ class Session:
         self._slots.clear()
         self._open.clear()
         self._previews.clear()
-        self._bytes = 0
+        self._bytes = self._results = self._result_bytes = 0
 
     def _take_previews(self, now: float) -> list[bytes]:
         due = [key for key in self._previews if self._preview_due.get(key, now) <= now]

@@ -142,7 +142,7 @@ class Sessions:
             if not header.get("whole"):
                 session.offer_preview((job_id, node), frame)
             elif not session.behind:
-                session.offer(frame)
+                session.offer_result(frame)
 
     def status(self) -> None:
         """Tell ComfyUI's clients how long the queue is; in a storm only some 20 times a second, the last one always."""

@@ -10,13 +10,15 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from ..settings import Settings
 from .outcome import Limits, Outcome
 from .worker import WorkerOptions
 from .worker_link import Worker
 
-__all__ = ["MOST_WORKERS", "Limits", "Outcome", "Worker", "Workers", "remaining"]
+__all__ = ["MOST_WORKERS", "Limits", "Outcome", "Worker", "Workers", "remaining", "sharing"]
 
 MOST_WORKERS = 64
+_RAM_SHARE = 4  # one part in so many of the machine's memory is what an engine caches in, see `engine.make_cache`
 
 log = logging.getLogger("latentloom.worker")
 
@@ -30,6 +32,18 @@ def remaining(device: str, available: Sequence[str]) -> list[str]:
     if name not in available:
         return []
     return [other for other in available if other != name][: MOST_WORKERS - 1]
+
+
+def sharing(settings: Settings, ram_total: int | None, count: int) -> Settings:
+    """Return the settings of `count` further workers: together they cache as much in RAM as one alone would.
+
+    Else eight of them, each with its share of the machine, would have twice the memory there is. A budget that was
+    chosen is everyone's. ram_total: bytes of the machine, None if unknown.
+    """
+    chosen = settings.cache
+    if chosen.mode == "off" or chosen.ram_bytes is not None or ram_total is None:
+        return settings
+    return replace(settings, cache=replace(chosen, ram_bytes=ram_total // _RAM_SHARE // count))
 
 
 class Workers:
@@ -94,7 +108,8 @@ class Workers:
         more = remaining(first.device, first.info["available"])
         if more:
             log.info("%s took %s; starting workers on %s", first.name, first.device, ", ".join(more))
-            self.start(more, options)
+            settings = sharing(options.settings, first.info.get("ram_total"), len(more))
+            self.start(more, replace(options, settings=settings))
 
     def _told(self) -> None:
         self._ready.set()

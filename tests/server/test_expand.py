@@ -11,9 +11,9 @@ from house import options
 
 from latentloom.engine.commands.serve import _devices
 from latentloom.engine.errors import UserError
-from latentloom.engine.server.supervise import MOST_WORKERS, Limits, Workers, remaining
+from latentloom.engine.server.supervise import MOST_WORKERS, Limits, Workers, remaining, sharing
 from latentloom.engine.server.wire import encode
-from latentloom.engine.settings import Settings
+from latentloom.engine.settings import CacheChoice, Settings
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,15 @@ from latentloom.engine.settings import Settings
 )
 def test_the_accelerators_that_want_a_worker(device: str, available: list[str], expected: list[str]) -> None:
     assert remaining(device, available) == expected
+
+
+def test_further_workers_share_one_budget_of_ram(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, cache=CacheChoice("disk"))
+    assert sharing(settings, 64 << 30, 7).cache == CacheChoice("disk", ram_bytes=(16 << 30) // 7)
+    assert sharing(settings, None, 7) == settings
+    for choice in (CacheChoice("ram", ram_bytes=1 << 30), CacheChoice("off")):
+        chosen = Settings(tmp_path, cache=choice)
+        assert sharing(chosen, 64 << 30, 7) == chosen
 
 
 @pytest.mark.parametrize(
@@ -92,10 +101,13 @@ def test_further_workers_start_once_the_first_has_told_and_only_once(tmp_path: P
         workers = Workers(Limits(backoff=0.05))
         workers.start([None], options(tmp_path), expand=True)
         (first,) = workers
+        told = {"is": "ready", "device": "cuda", "available": ["cuda:0", "cpu"], "ram_total": 4 << 20}
         for _ in range(2):
-            first._on_frame(encode({"is": "ready", "device": "cuda", "available": ["cuda:0", "cpu"]}))
+            first._on_frame(encode(told))
         await until_idle(workers)
         found = [(worker.name, worker.info["device"]) for worker in workers][1:]
+        result, _ = await list(workers)[1].call("ledger")
+        assert result["cache"]["tiers"]["ram"]["budget"] == 1 << 20
         await workers.stop(5)
         return found
 

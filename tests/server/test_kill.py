@@ -21,12 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal
 
 
 def job_graph(name: str, value: int) -> dict[str, Any]:
-    """Return a graph of several nodes that takes some 60 ms and writes one file of its own."""
+    """Return a graph of several nodes that takes some 400 ms and writes one file of its own."""
     return {
         "0": {"class_type": "ProbeNumber", "inputs": {"value": value}},
-        "1": {"class_type": "ProbeSleep", "inputs": {"value": ["0", 0], "milliseconds": 30}},
+        "1": {"class_type": "ProbeSleep", "inputs": {"value": ["0", 0], "milliseconds": 200}},
         "2": {"class_type": "ProbeAdd", "inputs": {"a": ["1", 0], "value": 1}},
-        "3": {"class_type": "ProbeSleep", "inputs": {"value": ["2", 0], "milliseconds": 30}},
+        "3": {"class_type": "ProbeSleep", "inputs": {"value": ["2", 0], "milliseconds": 200}},
         "4": {"class_type": "ProbeWrite", "inputs": {"value": ["3", 0], "name": name, "kilobytes": 256}},
     }
 
@@ -34,9 +34,11 @@ def job_graph(name: str, value: int) -> dict[str, Any]:
 class Submitter(threading.Thread):
     """Submits jobs until it has `count` of them acknowledged, over as many servers as come and go."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, pause: float) -> None:
+        """pause: seconds between two jobs, so that kills meet jobs in all states."""
         super().__init__(daemon=True)
         self.count = count
+        self.pause = pause
         self.acknowledged: list[str] = []
         self.server: Serving | None = None
         self.ending = False
@@ -57,7 +59,7 @@ class Submitter(threading.Thread):
             assert status in (200, 201), answer
             self.acknowledged.append(answer["job"]["id"])
             number += 1
-            time.sleep(0.02)
+            time.sleep(self.pause)
 
 
 def ended(server: Serving, ids: list[str], seconds: float) -> dict[str, dict[str, Any]]:
@@ -78,9 +80,9 @@ def ended(server: Serving, ids: list[str], seconds: float) -> dict[str, dict[str
     raise AssertionError(f"{len(ids) - len(found)} of {len(ids)} jobs never ended\n{server.errors()}")
 
 
-def kill_servers(data: Path, kills: int, jobs: int) -> None:
+def kill_servers(data: Path, kills: int, jobs: int, pause: float) -> None:
     rng = random.Random(kills)
-    submitter = Submitter(jobs)
+    submitter = Submitter(jobs, pause)
     submitter.start()
     for _ in range(kills):
         server = Serving(data).wait()
@@ -90,7 +92,7 @@ def kill_servers(data: Path, kills: int, jobs: int) -> None:
         submitter.server = None
         server.kill()
     with Serving(data) as server:
-        submitter.server = server
+        submitter.server, submitter.pause = server, 0.0
         submitter.join(120)
         assert len(submitter.acknowledged) == jobs == len(set(submitter.acknowledged))
         found = ended(server, submitter.acknowledged, 120)
@@ -107,13 +109,13 @@ def kill_servers(data: Path, kills: int, jobs: int) -> None:
 
 @pytest.mark.timeout(280)
 def test_ten_kills_of_the_server_lose_nothing(tmp_path: Path) -> None:
-    kill_servers(tmp_path / "data", kills=10, jobs=20)
+    kill_servers(tmp_path / "data", kills=10, jobs=20, pause=0.5)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_two_hundred_kills_of_the_server_lose_nothing(tmp_path: Path) -> None:
-    kill_servers(tmp_path / "data", kills=200, jobs=50)
+    kill_servers(tmp_path / "data", kills=200, jobs=50, pause=7.0)
 
 
 def workers_of(server: Serving) -> list[int]:

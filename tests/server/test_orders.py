@@ -93,7 +93,7 @@ def test_jobs_are_copied_and_tried_again(server: Serving, post: Any) -> None:
     copy = post(done, "duplicate", title="two")
     assert copy["id"] != done and copy["title"] == "two"
     assert end_of(server, copy["id"])["outputs"] == end_of(server, done)["outputs"]
-    assert server.ask(f"/api/loom/jobs/{done}/diff/{copy['id']}")[1]["equal"] is True
+    assert server.ask(f"/api/loom/jobs/{done}/diff/{copy['id']}")[1]["same"] is True
     assert server.ask(f"/api/loom/jobs/{done}/retry", {})[0] == 409
 
     failed = submit(server, graph(("ProbeFail", {}), ("ProbeShow", {})))

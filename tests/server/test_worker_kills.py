@@ -11,38 +11,44 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from follow import end_of, fresh, graph, ready, submit, worker_pid
+from follow import end_of, graph, ready, submit, until, workers
 from serving import Serving
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 
 
-def work(name: str) -> dict[str, Any]:
-    """Return a graph of some 400 ms that writes one file of its own."""
+def work(name: str, milliseconds: int) -> dict[str, Any]:
+    """Return a graph that takes this long and writes one file of its own."""
     return graph(
-        ("ProbeSleep", {"milliseconds": 150}),
+        ("ProbeSleep", {"milliseconds": milliseconds // 3}),
         ("ProbeAdd", {}),
-        ("ProbeSleep", {"milliseconds": 250}),
+        ("ProbeSleep", {"milliseconds": milliseconds * 2 // 3}),
         ("ProbeWrite", {"name": name, "kilobytes": 256}),
-        value=fresh(),
     )
 
 
-def kill_workers(data: Path, kills: int, jobs: int, longest: float) -> None:
+def kill_workers(data: Path, kills: int, jobs: int, milliseconds: int, longest: float) -> None:
+    """Kill one of two workers `kills` times, each within `longest` seconds of the time that one is up."""
     rng = random.Random(kills)
-    with Serving(data) as server:
+    with Serving(data, "--workers", "2") as server:
         ready(server)
-        ids = [submit(server, work(f"job{number}"), title=f"job{number}") for number in range(jobs)]
+        ids = [submit(server, work(f"job{number}", milliseconds), title=f"job{number}") for number in range(jobs)]
         killed: set[int] = set()
+
+        def up() -> list[int]:
+            live = [worker for worker in workers(server) if worker["state"] in ("idle", "busy")]
+            return [worker["info"]["pid"] for worker in live if worker["info"]["pid"] not in killed]
+
         for _ in range(kills):
+            until(up, 120)
             time.sleep(rng.random() * longest)
-            pid = worker_pid(server)
+            pid = rng.choice(up())
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
         ends = [end_of(server, job_id, 180) for job_id in ids]
+        until(up, 120)
         assert server.ask("/health")[0] == 200
-        pid = worker_pid(server)
-        assert pid not in killed and server.ask("/api/loom/workers")[1]["workers"][0]["restarts"] == kills
+        assert sum(worker["restarts"] for worker in workers(server)) == kills
 
     for job in ends:
         path = data / "output" / f"{job['title']}.txt"
@@ -61,10 +67,10 @@ def kill_workers(data: Path, kills: int, jobs: int, longest: float) -> None:
 
 @pytest.mark.timeout(280)
 def test_six_kills_of_the_worker_lose_nothing(tmp_path: Path) -> None:
-    kill_workers(tmp_path / "data", kills=6, jobs=12, longest=0.6)
+    kill_workers(tmp_path / "data", kills=6, jobs=12, milliseconds=600, longest=0.6)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_hundred_kills_of_the_worker_lose_nothing(tmp_path: Path) -> None:
-    kill_workers(tmp_path / "data", kills=100, jobs=50, longest=1.5)
+    kill_workers(tmp_path / "data", kills=100, jobs=50, milliseconds=1200, longest=1.5)
