@@ -27,7 +27,8 @@ class JsonLines(logging.Formatter):
         data["text"] = record.getMessage()
         data |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
-            data["traceback"] = self.formatException(record.exc_info)
+            # The text that a filter may have redacted comes before the exception itself.
+            data["traceback"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(data, default=str)
 
 
@@ -47,6 +48,7 @@ def set_up_log(
     to_stream = logging.StreamHandler(stream)
     to_stream.setLevel(logging.INFO if verbose else logging.WARNING)
     to_stream.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logging.getLogger("uvicorn.error").addFilter(_worth_telling)
     handlers: list[logging.Handler] = [to_file, to_stream, *more]
     for name in ("latentloom", "uvicorn"):
         logger = logging.getLogger(name)
@@ -56,3 +58,8 @@ def set_up_log(
             for each in filters:
                 handler.addFilter(each)
             logger.addHandler(handler)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Pass over uvicorn's error for every websocket that the gate refuses: any web page can cause it at will."""
+    return "without completing handshake" not in record.getMessage()
