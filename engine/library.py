@@ -34,8 +34,8 @@ def built_in_packages() -> tuple[str, ...]:
 def registry(cache_folder: Path | None = None, folders: Iterable[Path] = (), *, ask: bool = True) -> Registry:
     """Return all node types, built in, of installed packs and of the packs in `folders`, without importing them.
 
-    cache_folder: where facts about packs are kept between processes; None looks them up each time. ask: False leaves out
-    modules of which nothing is known yet, instead of asking another process, and names them in `unread`.
+    cache_folder: where facts about packs are kept between processes; None looks them up each time. ask: False leaves
+    out modules of which nothing is known yet, instead of asking another process, and names them in `unread`.
     """
     packs = importlib.metadata.entry_points(group=ENTRY_POINTS)
     names = sorted({point.value.partition(":")[0] for point in packs})

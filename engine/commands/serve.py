@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from .. import library
 from ..errors import UserError, brief
 from ..server import routes_comfy, routes_files, routes_loom
 from ..server.access import Policy
@@ -40,7 +41,7 @@ from ..server.supervise import MOST_WORKERS, Workers
 from ..server.token import Redact, load_or_make_token
 from ..server.worker import WorkerOptions
 from ..settings import CacheChoice, Settings
-from .compose import folders_for, registry_for, settings_for
+from .compose import folders_for, settings_for
 
 __all__ = ["main"]
 
@@ -69,7 +70,9 @@ async def _serve(args: argparse.Namespace, settings: Settings, policy: Policy, l
     set_up_log(settings.data_dir / "logs", sys.stderr, redact, more=[recent], verbose=args.verbose)
     if store.recovered:
         print(store.recovered, file=sys.stderr)
-    registry, folders = registry_for(settings), folders_for(settings, args.out)
+    folders = folders_for(settings, args.out)
+    # Packs that nobody has read yet are read by a worker: the server is up before.
+    registry = library.registry(settings.data_dir / "cache", settings.node_folders, ask=False)
     workers = Workers()
     previews = args.preview_method != "none"
     hub = Hub(settings, folders, registry, store, workers, __version__, plain_previews=previews)

@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+from .. import library
 from ..durable import remove_leftovers
 from ..errors import LatentloomError, UserError
 from ..folders import Folders
-from ..node.registry import Registry
+from ..node.registry import PackFailure, Registry
 from ..settings import Settings
+from .incoming import sweep
 from .jobs import Job, State, Submission
 from .journal import Journal
 from .live import Live
@@ -33,7 +35,7 @@ SEQUENCES = 1 << 36  # event numbers a server may use before its next start; 2**
 CALL_PATIENCE = 60.0  # seconds that a request waits for a worker that is still starting
 LOSSES = 3  # workers that may end under a job before its first node, until that counts against the job as well
 JOURNAL_EVENTS, JOURNAL_BYTES = 10_000, 8 << 20  # a thousand small jobs, or one of 5,000 nodes; memory stays flat
-TIDY_AFTER = 15.0  # seconds
+TIDY_AFTER, TIDY_EVERY = 15.0, 600.0  # seconds
 AGAIN = 2.0  # seconds after which what a full disk refused is tried again
 STATES = MappingProxyType({"done": State.DONE, "failed": State.FAILED, "cancelled": State.CANCELLED})
 
@@ -79,6 +81,9 @@ class Hub:
         self._losses: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._nodes_known = asyncio.Event()
+        if not registry.unread:
+            self._nodes_known.set()
 
     # --- life
 
@@ -91,6 +96,8 @@ class Hub:
         self.workers.on_idle = self._wake.set
         self._spawn(self._dispatch())
         self._spawn(self._tidy())
+        if not self._nodes_known.is_set():
+            self._spawn(self._read_nodes())
         self.changed()
 
     async def drain(self, deadline: float) -> None:
@@ -108,7 +115,7 @@ class Hub:
             await asyncio.sleep(0.05)
 
     async def stop(self, seconds: float = 3.0) -> None:
-        """End the workers, killed after `seconds`, and the dispatcher. Running jobs become pending at the next start."""
+        """End the dispatcher and the workers, which get `seconds`. Running jobs become pending at the next start."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,6 +124,10 @@ class Hub:
         self.store.close()
 
     # --- what routes ask for
+
+    async def nodes_known(self) -> None:
+        """Wait until every pack was read, which a first start leaves to a worker; return at once afterwards."""
+        await self._nodes_known.wait()
 
     async def submit(self, submission: Submission) -> Job:
         """Queue a job; on disk when this returns. Raises UserError J002, J003, J010, J011."""
@@ -306,11 +317,28 @@ class Hub:
     # --- parts
 
     async def _tidy(self) -> None:
-        """Remove half files of killed processes, once none of the last server's can be left."""
-        await asyncio.sleep(TIDY_AFTER)
-        for kind in ("output", "temp", "input", "user"):
-            for root in self.folders.roots(kind)[:1]:
-                await asyncio.to_thread(remove_leftovers, root, TIDY_AFTER)
+        """Remove half files of killed processes now and then, once none of the last server's can be left."""
+        pause, age = TIDY_AFTER, TIDY_AFTER
+        while True:
+            await asyncio.sleep(pause)
+            for kind in ("output", "temp", "input", "user"):
+                for root in self.folders.roots(kind)[:1]:
+                    await asyncio.to_thread(remove_leftovers, root, age)
+                    await asyncio.to_thread(sweep, root)
+            pause, age = TIDY_EVERY, TIDY_EVERY
+
+    async def _read_nodes(self) -> None:
+        """Take over what the first worker to come up has learnt of packs that nobody knew."""
+        try:
+            worker = await self.workers.live(CALL_PATIENCE)
+            cache = self.settings.data_dir / "cache"
+            found = await asyncio.to_thread(library.registry, cache, self.settings.node_folders, ask=False)
+            failures = worker.info.get("pack_failures", ()) if worker is not None else ()
+            known = [PackFailure(entry["name"], "", entry["error"], "") for entry in failures]
+            found.failures = (*found.failures, *known)
+            self.registry = found
+        finally:
+            self._nodes_known.set()
 
     def _free_worker(self) -> Worker | None:
         """Return a worker that can take a job and was not just given one."""

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -125,10 +125,13 @@ def place(partial: Path, target_of: Callable[[str], Path], name: str, *, overwri
 
 def sweep(folder: Path, older_seconds: float = _ORPHAN_SECONDS) -> int:
     """Remove what a server that was killed left half written below `folder`; return how many files."""
-    found = [path for path in folder.rglob(".*.part") if time.time() - path.stat().st_mtime >= older_seconds]
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
+    removed = 0
+    for path in folder.rglob(".*.part"):
+        with suppress(FileNotFoundError):  # its writer may be done with it this moment
+            if time.time() - path.stat().st_mtime >= older_seconds:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 @contextmanager

@@ -60,12 +60,14 @@ class _Info:
     async def all(self, request: Request) -> Response:
         """Every node type; lists of files are as the folders are now."""
         hub = hub_of(request)
+        await hub.nodes_known()
         text = await asyncio.to_thread(object_info_text, hub.registry, self._files(hub))  # folders may be slow to list
         return Response(text, media_type="application/json")
 
     async def one(self, request: Request) -> Response:
         """One node type, {} when there is none of the name."""
         hub = hub_of(request)
+        await hub.nodes_known()
         node_class = request.path_params["node_class"]
         return Reply(await asyncio.to_thread(object_info_of, node_class, hub.registry, self._files(hub)))
 
@@ -110,6 +112,7 @@ async def features(request: Request) -> Response:
 async def node_replacements(request: Request) -> Response:
     """GET /node_replacements: former ids of node types and what they are called now."""
     hub = hub_of(request)
+    await hub.nodes_known()
     found = {
         former: [
             {

@@ -35,6 +35,7 @@ def routes() -> list[Route]:
 async def _check(request: Request) -> Response:
     """Answer 200 with {"ok", "nodes", "problems"} for any graph; 4xx only for a request that names none."""
     hub = hub_of(request)
+    await hub.nodes_known()
     given = Fields(await read_json(request), ("graph", "workflow", "targets"))
     targets = given.texts("targets", MAX_NODES)
 
@@ -56,7 +57,9 @@ async def _check(request: Request) -> Response:
 
 async def _nodes(request: Request) -> Response:
     """Answer all node types, and the packs that could not be loaded."""
-    registry = hub_of(request).registry
+    hub = hub_of(request)
+    await hub.nodes_known()
+    registry = hub.registry
     kept = registry.derived("loom nodes")
     if "text" not in kept:
         failures = [{"name": failure.name, "error": failure.error} for failure in registry.failures]
@@ -66,7 +69,9 @@ async def _nodes(request: Request) -> Response:
 
 async def _node(request: Request) -> Response:
     """Answer one node type, also under an id it had before."""
-    registry = hub_of(request).registry
+    hub = hub_of(request)
+    await hub.nodes_known()
+    registry = hub.registry
     shown = _shown(registry, request.path_params["type"])
     if shown is None:
         wanted = request.path_params["type"][:200]

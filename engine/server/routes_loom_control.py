@@ -125,6 +125,7 @@ async def _read_changes(request: Request, given: Fields, job: Job, every: bool =
     Raises UserError P010, F001, F002 and InvalidGraph.
     """
     hub = hub_of(request)
+    await hub.nodes_known()
     changes: dict[str, Any] = {
         "title": given.text("title", LONGEST_TITLE),
         "priority": given.number("priority", -MAX_PRIORITY, MAX_PRIORITY),

@@ -61,6 +61,7 @@ async def _submit(request: Request) -> Response:
     if isinstance(document, dict) and "jobs" in document:
         return await _submit_many(request, Fields(document, ("jobs",)).get("jobs"))
     hub = hub_of(request)
+    await hub.nodes_known()
     key = request.headers.get("idempotency-key")
     submission = await asyncio.to_thread(read_submission, document, hub.registry, hub.folders, header_key=key)
     wanted = replace(submission, job_id=str(uuid.uuid4()))
@@ -76,6 +77,7 @@ async def _submit_many(request: Request, documents: Any) -> Response:
     if request.headers.get("idempotency-key") is not None:
         raise bad_field("header", "a key in each job", "one Idempotency-Key for many", 'Use "idempotency_key" in each.')
     hub = hub_of(request)
+    await hub.nodes_known()
     wanted: list[Submission] = []
     for index, document in enumerate(documents):
         try:

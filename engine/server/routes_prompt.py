@@ -60,6 +60,7 @@ class _Prompt:
         hub = hub_of(request)
         try:
             document = await read_json(request)
+            await hub.nodes_known()
             found = await self._check(document, hub)
             if isinstance(found, Refused):
                 return Reply(found.body(), found.status)

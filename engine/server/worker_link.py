@@ -67,6 +67,7 @@ class Worker:
         self._calls: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
         self._number = 0
         self._why: str | None = None  # we killed the process
+        self._useful = False  # it has ended a job in this life
         self._heard = 0.0
         self._life: asyncio.Task[None] | None = None
 
@@ -172,7 +173,7 @@ class Worker:
         delay = self._limits.backoff
         while not self._stopping.is_set():
             born = time.monotonic()
-            self.state, self._why = "starting", None
+            self.state, self._why, self._useful = "starting", None, False
             try:
                 await self._one_life()
             except OSError as error:  # no room for another process
@@ -180,7 +181,7 @@ class Worker:
             if self._stopping.is_set():
                 break
             self.restarts += 1
-            if self._why is not None or time.monotonic() - born > self._limits.settled:
+            if self._why is not None or self._useful or time.monotonic() - born > self._limits.settled:
                 delay = self._limits.backoff
             if self._why is None:
                 self.state = "backing_off"
@@ -281,6 +282,7 @@ class Worker:
             if run.killer is not None:
                 run.killer.cancel()
             self._run = None
+            self._useful = True
             _settle(run.future, Outcome.of(message))
             self._idle()
 

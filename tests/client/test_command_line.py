@@ -51,6 +51,15 @@ def test_run_says_what_failed(remote, tmp_path):
     assert "no luck with 1" in err
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, also where the tests themselves run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_cancels_the_job_and_exits_130(remote, client, chain, tmp_path, monkeypatch):
     class Impatient(remote_command._View):
         """Presses Ctrl-C when the node that takes a minute begins."""

@@ -42,6 +42,9 @@ class Desk:
         self.draining = False
         self.told_of, self.interrupted, self.freed = [], [], []
 
+    async def nodes_known(self):
+        """Nothing to wait for: the registry is whole."""
+
     async def submit(self, submission):
         if self.draining:
             raise UserError("J011", "server", "one that takes jobs", "one that is stopping", "Try again soon.")

@@ -61,6 +61,7 @@ def submit(server: Serving, table: dict[str, Any], **more: Any) -> str:
 
 def job_of(server: Serving, job_id: str) -> dict[str, Any]:
     """Return the whole job."""
+    assert server.process.poll() is None, (server.process.returncode, server.errors())
     status, answer = server.ask(f"/api/loom/jobs/{job_id}")
     assert status == 200, answer
     return dict(answer["job"])

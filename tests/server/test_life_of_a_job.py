@@ -138,7 +138,7 @@ def test_a_failing_node_is_named_with_its_lines_and_the_rest_is_kept(server: Ser
 
 def test_a_comfyui_client_that_comes_back_hears_how_its_run_ends(server: Serving) -> None:
     with comfy(server, "wanderer") as listener:
-        prompt_id = prompt(server, graph(("ProbeSleep", {"milliseconds": 2500}), ("ProbeShow", {})), "wanderer")
+        prompt_id = prompt(server, graph(("ProbeSleep", {"milliseconds": 2000}), ("ProbeShow", {})), "wanderer")
         hear_until(listener, lambda message: message["type"] == "progress")
     with comfy(server, "wanderer") as again, comfy(server, "stranger") as stranger:
         first, second = hear(again), hear(again)
@@ -175,12 +175,12 @@ def last(event: dict[str, Any]) -> bool:
     return event["kind"] == "job" and event["data"]["state"] in ("done", "failed", "cancelled")
 
 
-def heard_until_cut(server: Serving, seq: int, stop: Any, rng: random.Random) -> list[dict[str, Any]]:
-    """Connect with after=seq, read numbered events until `stop`, then end the connection: orderly, or not at all so."""
+def heard_until_cut(server: Serving, seq: int, late: float, rng: random.Random) -> list[dict[str, Any]]:
+    """Connect with after=seq, read numbered events until the job's end or `late`, then cut: orderly, or not at all so."""
     found: list[dict[str, Any]] = []
     connection = loom(server, f"after={seq}")
     assert hear(connection)["kind"] == "hello"
-    while not stop(found):
+    while time.monotonic() < late and not (found and last(found[-1])):
         try:
             message = hear(connection, 0.05)
         except TimeoutError:
@@ -203,15 +203,8 @@ def test_thirty_cuts_lose_no_event_and_repeat_none(server: Serving) -> None:
         job_id = submit(server, graph(*steps, ("ProbeShow", {})))
         pieces: list[dict[str, Any]] = []
         while not pieces or not last(pieces[-1]):
-            until_time = time.monotonic() + rng.random() * 0.12
-            enough = rng.randrange(1, 12)
-
-            def stop(found: list[dict[str, Any]], late: float = until_time, enough: int = enough) -> bool:
-                if found and last(found[-1]):
-                    return True
-                return cuts < 30 and (time.monotonic() > late or len(found) >= enough)
-
-            found = heard_until_cut(server, seq, stop, rng)
+            late = time.monotonic() + rng.random() * 0.12 if cuts < 30 else float("inf")
+            found = heard_until_cut(server, seq, late, rng)
             pieces += found
             seq = found[-1]["seq"] if found else seq
             cuts += 1

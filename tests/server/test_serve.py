@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 from follow import hear, until
-from serving import Serving
+from serving import PACK, Serving, chain
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -171,3 +173,17 @@ def test_the_token_is_in_no_log(everywhere: Open) -> None:
         connect(f"ws{everywhere.url[4:]}/api/loom/ws?after=x&token={token}", proxy=None)
     until(lambda: "previews=1" in everywhere.written())  # so the query is logged, without the token
     assert token not in everywhere.written()
+
+
+def test_packs_that_nobody_has_read_do_not_hold_up_the_start(tmp_path: Path) -> None:
+    packs = tmp_path / "packs"
+    shutil.copytree(PACK, packs)
+    (packs / "broken.py").write_text("raise RuntimeError('a pack without its library')")
+    with Serving(tmp_path / "data", nodes=packs) as server:
+        assert server.ask("/health")[1]["workers"] == {"starting": 1}, "it was up before any worker"
+        status, answer = server.ask("/prompt", {"prompt": chain(3)})  # waits for the worker that reads them
+        assert status == 200, answer
+        assert "ProbeAdd" in server.ask("/object_info")[1]
+        failures = server.ask("/api/loom/nodes")[1]["failures"]
+        assert any("a pack without its library" in failure["error"] for failure in failures)
+        assert str(packs) not in json.dumps(failures)
