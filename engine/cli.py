@@ -4,6 +4,8 @@
     latentloom nodes [NAME]  node types               latentloom models          model files that can be named
     latentloom doctor        what this machine has    latentloom manifest|stubs  generated files (for contributors)
     latentloom verify PNG    run its graph again      latentloom serve           the HTTP API
+    latentloom convert A B   UI file, API or Python
+    latentloom bundle        a workflow as one file
 
 Exit codes: 0 done, 1 a node failed, 2 invalid input, 130 interrupted. Loads no torch; `run`, `verify`, `doctor` do.
 """
@@ -25,7 +27,11 @@ FAILED, INVALID, INTERRUPTED = 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Raises SystemExit only for --help, --version and unknown options."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown and args.command != "run":  # which has a workflow's own flags beside its own
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.flags = unknown
     try:
         command = import_module(f".commands.{args.command}", __package__)
         code: int = command.main(args)
@@ -56,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_serve(commands)
+    _add_bundle(commands)
     _add_queries(commands)
+    _add_convert(commands)
     for name, text in (
         ("manifest", "write nodes/manifest.json from the node files"),
         ("stubs", "write the builder's type stubs and docs/nodes.md"),
@@ -67,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser("run", help="run a workflow", allow_abbrev=False)
-    run.add_argument("file", metavar="FILE", help="workflow in API format (JSON)")
+    run = commands.add_parser("run", help="run a workflow", allow_abbrev=False, add_help=False)
+    run.add_argument("-h", "--help", action=_RunHelp, help="show this; after FILE also the workflow's own flags")
+    run.add_argument("file", metavar="FILE", help="workflow in either format, or a picture that carries one")
     run.add_argument(
         "--set",
         metavar="NODE.INPUT=VALUE",
@@ -90,6 +99,33 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     _add_server(run, "let a running server do the work, and fetch the files")
     _add_folders(run)
+    run.epilog = "Inputs that the workflow marks are flags too: --NAME VALUE."
+    run.set_defaults(own_flags=[flag for action in run._actions for flag in action.option_strings])
+
+
+class _RunHelp(argparse.Action):
+    """`--help` of `run`: after FILE it waits until the workflow has been read, whose flags belong to it."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if namespace.file is None:
+            parser.print_help()
+            parser.exit()
+        namespace.help = parser.format_help()
+
+
+def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bundle = commands.add_parser("bundle", help="pack a workflow with what it needs, or unpack", allow_abbrev=False)
+    bundle.add_argument("source", metavar="FILE", help="the workflow; with --open the bundle")
+    bundle.add_argument("target", metavar="OUT", help="the zip to write; with --open the folder to make")
+    bundle.add_argument("--open", action="store_true", help="unpack the bundle FILE into the new folder OUT")
+    bundle.add_argument("--with-models", action="store_true", help="put the model files in too, not only their hashes")
+    bundle.add_argument("--json", action="store_true", help="print JSON")
+    _add_folders(bundle)
 
 
 def _add_server(command: argparse.ArgumentParser, text: str) -> None:
@@ -130,7 +166,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_queries(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser("check", help="validate workflows without running them", allow_abbrev=False)
-    check.add_argument("files", metavar="FILE", nargs="+", help="workflow in API format (JSON)")
+    check.add_argument("files", metavar="FILE", nargs="+", help="workflow in either format, or a picture of one")
     nodes = commands.add_parser("nodes", help="list node types, or show one", allow_abbrev=False)
     nodes.add_argument("name", metavar="NAME", nargs="?", help="a node's id, or part of its id or title")
     models = commands.add_parser("models", help="list the model files that a workflow can name", allow_abbrev=False)
@@ -148,6 +184,20 @@ def _add_queries(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for command in (check, nodes, models, doctor, verify):
         command.add_argument("--json", action="store_true", help="print JSON")
         _add_folders(command)
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = commands.add_parser(
+        "convert", help="turn a workflow into another form, or take it out of a picture", allow_abbrev=False
+    )
+    convert.add_argument("source", metavar="A", help="workflow (JSON, .py), or a picture, video, ... with one inside")
+    convert.add_argument("target", metavar="B", help="file to write, - for standard output")
+    convert.add_argument(
+        "--to", choices=("ui", "api", "python"), metavar="ui|api|python",
+        help="else B says it: .json is the editor's file, .api.json the API format, .py Python",
+    )  # fmt: skip
+    convert.add_argument("--json", action="store_true", help="print what was done, and what did not map, as JSON")
+    _add_folders(convert)
 
 
 def _add_folders(command: argparse.ArgumentParser) -> None:

@@ -18,11 +18,11 @@ from .errors import Cancelled, UserError, brief
 from .folders import Folders
 from .graph.assign import assign
 from .graph.builder import GraphBuilder, Handle, Wire
-from .graph.codec import load
 from .graph.graph import Graph, Link
 from .graph.validate import require_valid
 from .guard import TorchGuard
 from .headers import HeaderFacets
+from .library import load
 from .library import registry as all_nodes
 from .memory.device import accelerators, empty_caches, pick_device
 from .memory.software import software
@@ -90,7 +90,7 @@ class Engine:
         return GraphBuilder(self.registry)
 
     def load(self, path: str | Path) -> Graph:
-        """Read a workflow file. Raises UserError F001, G021, G024."""
+        """Read a workflow file, in ComfyUI's UI or API format or inside a picture. Raises as `library.load`."""
         return load(path, self.registry)
 
     def run(

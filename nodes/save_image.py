@@ -66,7 +66,9 @@ def _as_text(value: Any) -> str:
         return str(value)
     if isinstance(value, torch.Tensor):
         return f"tensor {tuple(value.shape)} {value.dtype} on {value.device}"
+    if not isinstance(value, (dict, list, tuple)):  # as a text by itself; json would ask for it again and again
+        return str(value)
     try:
         return json.dumps(value, indent=2, default=_as_text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return str(value)

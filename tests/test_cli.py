@@ -11,7 +11,7 @@ from latentloom.engine.cli import main
 INVALID = 2
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["check"], ["run", "x.json", "--colour"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["check"], ["check", "x.json", "--colour"]])
 def test_what_cannot_be_parsed_exits_2_with_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from ..graph.codec import detect_format
 from .address import Address
 from .connection import Connection
 from .remote_job import AsyncRemoteJob
@@ -73,7 +74,9 @@ class AsyncClient:
             body["extra"] = dict(extra)
         after = self._connection.newest  # the job's events come after all that was heard of so far
         answer = await self._connection.ask("POST", "/api/loom/jobs", body, repeat=True)
-        return AsyncRemoteJob(self._connection, {**answer["job"], "graph": graph}, after)
+        # Of an editor's document the server made the graph; it is read when somebody asks for names.
+        sent = {"graph": graph} if detect_format(graph) == "api" else {}
+        return AsyncRemoteJob(self._connection, {**answer["job"], **sent}, after)
 
     async def job(self, job_id: str) -> AsyncRemoteJob:
         """Return a job that was submitted before, by whomever. Raises UserError J007."""

@@ -1,6 +1,7 @@
-"""What may be submitted, made into a request: a graph, a builder or its wires, API data, the path of a workflow file.
+"""What may be submitted, made into a request: a graph, a builder or its wires, data, the path of a workflow file.
 
-A file and API data go to the server as they are, which knows its nodes best and names every problem. Knows no network.
+A file of JSON and data, in API or UI format, go to the server as they are, which knows its nodes best and names every
+problem; a picture is opened here. Knows no network.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 from ..errors import InvalidGraph, UserError, brief
 from ..graph.assign import assign
 from ..graph.builder import GraphBuilder, Handle, Wire
-from ..graph.codec import read_api, write_api
+from ..graph.codec import write_api
 from ..graph.graph import Graph
+from ..library import open_file, open_workflow
 from ..library import registry as all_nodes
 from ..node.registry import Registry
 
@@ -24,22 +26,26 @@ Work = Graph | GraphBuilder | Handle | Wire | Mapping[str, Any] | str | Path | I
 """A graph; a builder, or nodes and wires of one, which are then the targets; API data; the path of a file."""
 
 
+_HEAD = 4096  # bytes that tell a picture from a text
+
+
 def read_work(
     what: Work, changes: Mapping[str, Any] | None = None, registry: Registry | None = None
 ) -> tuple[dict[str, Any], list[str] | None, str]:
     """Return the graph as API data, the ids of its targets (None: all nodes with an effect), and a title.
 
     changes: inputs to set, {"3.seed": 5} (see `graph.assign`). registry: node types, by default all that are installed;
-    looked up only when needed. Raises UserError F001 and G021 (file), G010 and G015 (wires), G026 and G027 (changes).
+    looked up only when needed. Raises UserError F001 and G021 (file), C040 to C042 (picture), G010 and G015 (wires),
+    G026 and G027 (changes).
     """
     title = ""
     if isinstance(what, str | Path):
-        title, what = Path(what).stem, _file(Path(what))
+        title, what = Path(what).stem, _file(Path(what), registry)
     targets: list[str] | None = None
     if isinstance(what, Mapping):
         if not changes:
             return dict(what), None, title
-        graph = read_api(dict(what), registry or (registry := all_nodes()))
+        graph = open_workflow(dict(what), registry or (registry := all_nodes())).graph
     elif isinstance(what, Graph):
         graph = what
     elif isinstance(what, GraphBuilder):
@@ -54,8 +60,12 @@ def read_work(
     return write_api(graph, registry or all_nodes()), targets, title
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path, registry: Registry | None) -> dict[str, Any]:
     try:
+        with path.open("rb") as file:
+            is_text = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"")
+        if not is_text:
+            return open_file(path, registry).api
         data = json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__

@@ -2,7 +2,8 @@
 
 A bad branch does not hold up the good ones: it is left out and reported. What our own validation refuses but ComfyUI
 would bend into shape is bent first (see `mend`). Knows no queue and no network; never recurses.
-Differs: a required widget value that is left out takes its default, where ComfyUI refuses the node.
+Differs: a required widget value that is left out takes its default, where ComfyUI refuses the node; a prompt may be in
+the UI format too, which ComfyUI refuses.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Problem, brief
-from ..graph.codec import detect_format, read_api
+from ..graph.codec import read_api
 from ..graph.facets import FacetReader
 from ..graph.graph import Graph
 from ..graph.order import ancestors
 from ..graph.validate import examine
 from ..node.context import Files
 from ..node.registry import Registry
+from .convert import open_workflow
+from .document import is_ui
 from .faults import downstream, node_errors
 from .mend import mended
+from .runnable import runnable
 
 __all__ = ["Accepted", "Refused", "accept"]
 
@@ -79,9 +83,8 @@ def accept(
     table = document["prompt"]
     if not isinstance(table, dict):
         return _refused("invalid_prompt", "The prompt is no object of nodes", brief(table))
-    if detect_format(table) == "ui":
-        details = 'Send the API format; in ComfyUI, export it with "Export (API)".'
-        return _refused("invalid_prompt", "The prompt is in the editor's own format", details)
+    if is_ui(table):
+        table = _converted(table, registry, given)
     missing = _missing_type(table, registry)
     if missing is not None:
         return missing
@@ -119,6 +122,15 @@ def _envelope(document: Mapping[str, Any]) -> dict[str, Any] | Refused:
         client_id = kept["client_id"] = str(client_id)[:_MAX_ID].encode(errors="replace").decode()
     front = number is None and bool(document.get("front"))
     return {"prompt_id": prompt_id, "number": number, "client_id": client_id, "extra": kept, "front": front}
+
+
+def _converted(ui: dict[str, Any], registry: Registry, given: dict[str, Any]) -> dict[str, Any]:
+    """Return API data of what can run of a prompt in the editor's format; pictures get the document itself."""
+    opened = open_workflow(ui, registry)
+    pnginfo = given["extra"].get("extra_pnginfo")
+    if pnginfo is None or isinstance(pnginfo, dict):
+        given["extra"]["extra_pnginfo"] = {"workflow": ui, **(pnginfo or {})}
+    return runnable(opened.api, registry)[0]
 
 
 def _missing_type(table: Mapping[str, Any], registry: Registry) -> Refused | None:

@@ -1,4 +1,7 @@
-"""`latentloom check FILE...`: validate workflows and show every problem. Runs nothing, loads no torch."""
+"""`latentloom check FILE...`: validate workflows and show every problem. Runs nothing, loads no torch.
+
+A file may be in either format, or a picture that carries a workflow; what of an editor's file did not map is shown too.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import json
 import sys
 from typing import Any
 
+from ..comfy.report import Report
 from ..errors import Problem, UserError
-from ..graph.codec import load
+from ..find_models import find_models
 from ..graph.validate import validate
+from ..library import open_file
 from .compose import folders_for, registry_for, settings_for
+from .notes import shown
 
 __all__ = ["main"]
 
@@ -23,15 +29,20 @@ def main(args: argparse.Namespace) -> int:
     for name in args.files:
         problems: tuple[Problem | UserError, ...]
         count = 0
+        notes: Report = ()
         try:
-            graph = load(name, registry)
-            count = len(graph)
+            opened = open_file(name, registry)
+            graph, found_models = find_models(opened.graph, name, registry, files)
+            count, notes = len(graph), (*opened.report, *found_models)
             problems = validate(graph, registry, files)
         except UserError as error:
             problems = (error,)
-        report.append({"file": name, "nodes": count, "problems": [problem.as_dict() for problem in problems]})
+        found = [problem.as_dict() for problem in problems]
+        report.append({"file": name, "nodes": count, "problems": found, "report": [note.as_dict() for note in notes]})
         if not args.json:
             _show(name, count, problems)
+            for line in shown(notes):
+                print(f"  {line}", file=sys.stderr)
     if args.json:
         print(json.dumps(report, indent=2))
     return 2 if any(entry["problems"] for entry in report) else 0

@@ -17,16 +17,21 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidGraph, LatentloomError, UserError, brief
+from ..find_models import find_models
 from ..folders import Folders
 from ..graph.assign import assign, parse_assignments
 from ..graph.graph import Graph
+from ..graph.interface import bind, interface
 from ..graph.validate import validate
-from ..library import load
+from ..intake import take
 from ..node.registry import Registry
+from ..node.widget import File
 from ..run.cancel import CancelToken
 from ..run.progress import ProgressView
 from . import remote
 from .compose import folders_for, registry_for, settings_for
+from .flags import describe, read_flags
+from .notes import read_for_run, shown
 from .outcome import FAILED, INTERRUPTED, show
 
 if TYPE_CHECKING:
@@ -39,7 +44,9 @@ def main(args: argparse.Namespace) -> int:
     """Run the workflow; return 0, 1 when a node failed, 130 when interrupted. Raises UserError for invalid input."""
     settings = settings_for(args)
     registry, folders = registry_for(settings), folders_for(settings, args.out)
-    graph = _workflow(args, registry)
+    graph = _workflow(args, registry, folders)
+    if graph is None:
+        return 0
     if args.server:
         return remote.main(args, graph, registry, folders)
     problems = validate(graph, registry, folders)
@@ -63,12 +70,39 @@ def main(args: argparse.Namespace) -> int:
     return FAILED if result.failures else INTERRUPTED if result.cancelled else 0
 
 
-def _workflow(args: argparse.Namespace, registry: Registry) -> Graph:
-    """Return the workflow with the smoke values and then the assignments put in."""
-    graph = load(args.file, registry)
+def _workflow(args: argparse.Namespace, registry: Registry, folders: Folders) -> Graph | None:
+    """Return the workflow with the smoke values, then the assignments, then the workflow's own flags put in.
+
+    None when only help was asked for, which is then on standard output.
+    """
+    graph = read_for_run(args.file, registry)
     if args.smoke:
         graph = assign(graph, _smoke_values(Path(args.file)))
-    return assign(graph, parse_assignments(graph, registry, args.assignments))
+    graph = assign(graph, parse_assignments(graph, registry, args.assignments))
+    face = interface(graph, registry)
+    if args.help is not None:
+        print(f"{args.help}\n{describe(face, args.own_flags)}")
+        return None
+    values = read_flags(args.flags, face, args.own_flags)
+    for port in face.inputs:
+        if isinstance(port.widget, File) and port.widget.folder == "input" and port.name in values:
+            values[port.name] = _input_file(args, folders, values[port.name])
+    graph = bind(graph, registry, values, ports=face)
+    if not args.server:  # which has models of its own
+        graph, notes = find_models(graph, args.file, registry, folders)
+        for line in shown(notes):
+            print(line, file=sys.stderr)
+    return graph
+
+
+def _input_file(args: argparse.Namespace, folders: Folders, given: str) -> str:
+    """Return the name of an input file; one from elsewhere is copied. Raises UserError F001, S013."""
+    if not args.server:
+        return take(folders, given)
+    if Path(given).is_absolute():
+        fix = "Upload it first: POST /upload/image."
+        raise UserError("S013", "input file", "with --server the name of a file of its input folder", given, fix)
+    return given
 
 
 def _smoke_values(workflow: Path) -> Mapping[str, Any]:

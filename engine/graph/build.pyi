@@ -355,6 +355,11 @@ class _LoomGrid(Handle):
     def IMAGE(self) -> Wire:
         """IMAGE."""
 
+class _LoomInput(Handle):
+    @property
+    def value(self) -> Wire:
+        """*."""
+
 class _LoomItem(Handle):
     @property
     def item(self) -> Wire:
@@ -1463,6 +1468,28 @@ class Builder(_GraphBuilder):
         """Hand on one of two values; what makes the other one never runs.
 
         condition: true hands on `on_true`, false `on_false`."""
+    def LoomInput(
+        self,
+        *,
+        name: str | _Wired = 'input',
+        type: _Literal['auto', 'STRING', 'INT', 'FLOAT', 'BOOLEAN', 'COMBO', 'IMAGE', 'MASK'] | _Wired = 'auto',
+        default: str | _Wired = '',
+        range: str | _Wired = '',
+        options: str | _Wired = '',
+        description: str | _Wired = '',
+        otherwise: _Any | _Wired | None = None,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomInput:
+        """Mark a value that whoever runs the workflow may give: `latentloom run FILE --name VALUE`.
+
+        name: begins with a letter; letters, digits, "_" and "-"; only once in a workflow.
+        type: "auto" takes it, with its range and choices, from the input that it feeds.
+        default: stands where nothing is given. Without one the value must be given.
+        range: of numbers, "1..100", "0.." or "..1".
+        options: what may be chosen, one a line.
+        description: one line for whoever runs it.
+        otherwise: what is handed on when nothing is given; comes before `default`."""
     def LoomItem(
         self,
         *,
@@ -1498,6 +1525,19 @@ class Builder(_GraphBuilder):
         vae_levels: width of the autoencoder's four levels in multiples of the first.
         prediction: what the denoiser learns to give. "v" comes with zero terminal SNR and draws plain backgrounds well; "eps" is Stable Diffusion's own.
         seed: of the weights they start from."""
+    def LoomOutput(
+        self,
+        *,
+        name: str | _Wired = 'output',
+        value: _Any | _Wired,
+        description: str | _Wired = '',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Mark a result of the workflow: pictures and masks are saved under the name, other values are shown.
+
+        name: as of Workflow Input; files are called so.
+        description: one line for whoever runs it."""
     def LoomRewardImage(
         self,
         *,

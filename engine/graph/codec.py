@@ -69,8 +69,8 @@ def _opened(data: Any) -> Mapping[str, Any]:
             "G024",
             "workflow",
             "ComfyUI's API format",
-            "the editor's own format, which is not readable yet",
-            'In ComfyUI, export it with "Export (API)".',
+            "ComfyUI's UI format",
+            "Open it with `latentloom.load`, or convert it: `latentloom convert FILE OUT.json --to api`.",
         )
     if kind == "unknown":
         raise _not_json("a JSON object of nodes", brief(data))

@@ -62,7 +62,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "G021": "The text is not a workflow in JSON.",
         "G022": 'A node is written as {"class_type": text, "inputs": object}.',
         "G023": "A name stands twice in one object; JSON keeps only the last.",
-        "G024": "The file is in the editor's own format, which is not readable yet; export the API format.",
+        "G024": "The data is in ComfyUI's UI format where the API format is needed; convert it.",
         "G025": "The value is nested too deep, or is text that UTF-8 cannot hold.",
         "G026": "The header of the file could not be read.",
         "G027": "A sub-graph was run without a value for one of its placeholders, or with one it does not have.",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
 from ..errors import NodeBug
+from .migration import Migration
 from .signature import read_signature
 from .spec import NodeSpec, OutputSpec
 
@@ -39,6 +40,7 @@ def node(
     experimental: bool = False,
     aliases: Iterable[str] = (),
     former_ids: Iterable[str] = (),
+    migrations: Iterable[Migration] = (),
 ) -> Callable[[F], F]:
     """Declare the decorated function as the node `id`; its signature gives inputs and outputs (see `signature`).
 
@@ -74,6 +76,7 @@ def node(
             experimental=experimental,
             aliases=tuple(aliases),
             former_ids=tuple(former_ids),
+            migrations=tuple(migrations),
         )
         _check(spec)
         function.__node__ = spec  # type: ignore[attr-defined]  # a function takes any attribute
@@ -94,6 +97,9 @@ def _check(spec: NodeSpec) -> None:
     for output in spec.outputs:
         if output.facets_from is not None and output.facets_from not in names:
             raise _contradiction(spec, f'output "{output.name}"', "facets from one of its inputs", output.facets_from)
+    steps = [step.from_version for step in spec.migrations]
+    if len(set(steps)) != len(steps) or not all(0 < step < spec.version for step in steps):
+        raise _contradiction(spec, "migrations", f"one step at most from each version below {spec.version}", str(steps))
     if spec.id in spec.former_ids:
         raise _contradiction(spec, "former_ids", "ids that differ from the present one", spec.id)
 

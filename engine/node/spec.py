@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
+from .migration import Migration
 from .socket import ANY
 from .widget import Bool, Choice, File, Float, Int, Seed, Text, Widget
 
@@ -92,6 +93,7 @@ class NodeSpec:
     version: part of the cache key; raise it when the same inputs give another result.
     lane: "device", "cpu" or "io": what the node mainly waits for.
     module, function: where the code is; imported only when the node first runs.
+    migrations: how entries of older files become today's, a step for each version that needs one.
     """
 
     id: str
@@ -116,6 +118,7 @@ class NodeSpec:
     experimental: bool = False
     aliases: tuple[str, ...] = ()  # further words for the search
     former_ids: tuple[str, ...] = ()  # ids under which older files know it
+    migrations: tuple[Migration, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON data; `from_json` gives an equal spec back."""
@@ -124,6 +127,8 @@ class NodeSpec:
             entry["widget"] = None if spec.widget is None else {"kind": spec.widget.kind, **asdict(spec.widget)}
             if spec.default is MISSING:
                 del entry["default"]
+        if not self.migrations:  # as nearly everywhere
+            del data["migrations"]
         return data
 
 
@@ -135,6 +140,9 @@ def from_json(data: Mapping[str, Any]) -> NodeSpec:
     values["repeat"] = None if data["repeat"] is None else Repeat(**data["repeat"])
     for name in ("aliases", "former_ids"):
         values[name] = tuple(data[name])
+    # Absent from manifests written before there were any.
+    steps = ({**step, "dropped": tuple(step["dropped"])} for step in data.get("migrations", ()))
+    values["migrations"] = tuple(Migration(**step) for step in steps)
     return NodeSpec(**values)
 
 

@@ -46,6 +46,21 @@ class FileHashes:
             if path.is_file() and path.stat().st_size > AT_ONCE_BYTES:
                 self._begin(path, _seen(path))
 
+    def known(self, path: Path) -> str | None:
+        """Return the SHA-256 of a file that is small or was hashed before, without waiting; else None."""
+        try:
+            seen = _seen(path)
+            if not path.is_file():
+                return None
+            if seen[0] <= AT_ONCE_BYTES:
+                return self._small(path, seen)
+        except OSError:
+            return None
+        with self._lock:
+            self._load()
+            known = self._known.get(str(path))
+        return known[1] if known is not None and known[0] == seen else None
+
     def of(self, path: Path, wait: float = WAIT_SECONDS) -> str | None:
         """Return the file's SHA-256 in hex; of a folder, that of its files' names and hashes.
 
@@ -87,9 +102,7 @@ class FileHashes:
         """Return what tells that the file's hash is ready; None when it is."""
         name = str(path)
         with self._lock:
-            if not self._loaded:
-                self._loaded = True
-                self._known = {**self._stored(), **self._known}
+            self._load()
             known = self._known.get(name)
             if known is not None and known[0] == seen:
                 return None
@@ -99,6 +112,12 @@ class FileHashes:
             done = self._pending[name] = threading.Event()
         threading.Thread(target=self._work, args=(path, seen, done), name="latentloom-hash", daemon=True).start()
         return done
+
+    def _load(self) -> None:
+        """Read what earlier processes kept, once. Call it with the lock held."""
+        if not self._loaded:
+            self._loaded = True
+            self._known = {**self._stored(), **self._known}
 
     def _work(self, path: Path, seen: Seen, done: threading.Event) -> None:
         try:

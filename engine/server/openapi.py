@@ -13,6 +13,7 @@ from .openapi_comfy import comfy_paths
 from .openapi_schemas import COUNT, SEQUENCE, TEXT, Schema, listed, record, ref, schemas
 from .routes_loom_jobs import MAX_OFFSET, MAX_PAGE, SORTS
 from .routes_loom_state import MAX_POINTS, MAX_STEP
+from .routes_loom_workflows import LONGEST_WAIT
 from .submissions import LONGEST_ID
 
 __all__ = ["document"]
@@ -33,12 +34,13 @@ def document(version: str) -> dict[str, Any]:
         "tags": [
             {"name": "jobs", "description": "submit, follow, compare and change jobs"},
             {"name": "check", "description": "graphs and node types"},
+            {"name": "workflows", "description": "saved workflows as calls with typed inputs"},
             {"name": "state", "description": "queue, workers, memory, curves"},
             {"name": "health", "description": "for whoever watches the server"},
             {"name": "comfyui", "description": "ComfyUI's own API"},
         ],
         "security": [{}, {"token": []}],
-        "paths": {**_jobs(), **_control(), **_check(), **_state(), **_health(), **comfy_paths()},
+        "paths": {**_jobs(), **_control(), **_check(), **_workflows(), **_state(), **_health(), **comfy_paths()},
         "components": {
             "schemas": schemas(),
             "responses": {
@@ -131,7 +133,8 @@ def _control() -> Schema:
 
 def _check() -> Schema:
     kind = {"name": "type", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
-    problems = record({"ok": {"type": "boolean"}, "nodes": COUNT, "problems": listed(ref("Problem"))})
+    notes = listed({"type": "object", "description": "what of a graph in UI format did not map; it stops nothing"})
+    problems = record({"ok": {"type": "boolean"}, "nodes": COUNT, "problems": listed(ref("Problem")), "report": notes})
     node = {"type": "object"}
     return {
         "/api/loom/check": {"post": _operation("check", "Every problem of a graph", {200: problems}, [], ref("Check"))},
@@ -144,6 +147,41 @@ def _check() -> Schema:
         },
         "/api/loom/nodes/{type}": {"get": _operation("check", "One node type", {200: record({"node": node})}, [kind])},
         "/api/loom/openapi.json": {"get": _operation("check", "This document", {200: {"type": "object"}})},
+    }
+
+
+def _workflows() -> Schema:
+    name = {
+        "name": "name", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1},
+        "description": 'as listed; may hold "/"',
+    }  # fmt: skip
+    wait = {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0}
+    place = record({"name": TEXT, "type": TEXT, "node": TEXT})
+    note = record({"level": TEXT, "code": TEXT, "node": {}, "type": {}, "text": TEXT})
+    fields = {"job": ref("Job"), "results": listed(place), "notes": listed(note), "outputs": {"type": "object"}}
+    ran = record(fields, "outputs")
+    run = _operation(
+        "workflows",
+        "Run a workflow with these inputs; its results stand under outputs once the job has ended",
+        {201: ran, 200: ran},
+        [name, _query("wait", wait, "seconds to wait for the end")],
+        ref("Run"),
+        507,
+    )
+    run["requestBody"]["required"] = False
+    entry = record(
+        {"name": TEXT, "source": {"enum": ["user", "package"]}, "modified": {"type": "number"}, "bytes": COUNT}
+    )
+    return {
+        "/api/loom/workflows": {
+            "get": _operation("workflows", "All saved workflows", {200: record({"workflows": listed(entry)})})
+        },
+        "/api/loom/workflows/{name}": {
+            "get": _operation(
+                "workflows", "What a workflow takes and gives", {200: record({"workflow": ref("Workflow")})}, [name]
+            )
+        },
+        "/api/loom/workflows/{name}/run": {"post": run},
     }
 
 

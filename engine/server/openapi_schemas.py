@@ -60,9 +60,7 @@ def _errors() -> dict[str, Schema]:
             **record({**parts, **places}),
             "description": "What is wrong and where: a stable code, what was expected, what was got, what to do.",
         },
-        "Error": record(
-            {"error": ref("Problem"), "problems": listed(ref("Problem")), "job": COUNT}, "problems", "job"
-        ),
+        "Error": record({"error": ref("Problem"), "problems": listed(ref("Problem")), "job": COUNT}, "problems", "job"),
     }
 
 
@@ -83,24 +81,25 @@ def _requests() -> dict[str, Schema]:
              "description": "ids of the nodes wanted; all with an effect if not given"}
         )
     }  # fmt: skip
-    one = {
-        **graph,
-        **targets,
-        **order,
+    sender = {
         "idempotency_key": _given("string", minLength=1, maxLength=LONGEST_ID),
         "client_id": _given("string", minLength=1, maxLength=LONGEST_ID),
         "extra": _given("object", description="kept with the job and its pictures, as ComfyUI's extra_data"),
     }
+    one = {**graph, **targets, **order, **sender}
     node = record({"class_type": TEXT, "inputs": OBJECT, "_meta": OBJECT}, "_meta")
     span = _strict({"from": SEQUENCE, "to": SEQUENCE}, "from", "to")
     ids = {"ids": listed({"type": "string", "minLength": 1, "maxLength": 256}, minItems=1, maxItems=MAX_IDS)}
     return {
         "Graph": {
-            "type": "object",
-            "additionalProperties": node,
+            "anyOf": [
+                {"type": "object", "additionalProperties": node},
+                {"type": "object", "properties": {"nodes": {"type": "array"}}, "required": ["nodes"]},
+            ],
             "examples": [EXAMPLE],
             "description": 'a workflow in API format: id to {"class_type", "inputs"}; a link is [id, slot]; at most '
-            f"{MAX_NODES:,} nodes",
+            f"{MAX_NODES:,} nodes. Or the document of ComfyUI's editor (UI format), which is brought into that form; "
+            "nodes of unknown type, and what they feed, are left out of it if something remains",
         },
         "Submission": {
             **_strict(one),
@@ -108,6 +107,9 @@ def _requests() -> dict[str, Schema]:
             "examples": [{"graph": EXAMPLE, "title": "Grey"}],
         },
         "Submissions": _strict({"jobs": listed(ref("Submission"), minItems=1, maxItems=MAX_AT_ONCE)}, "jobs"),
+        "Run": _strict(
+            {"inputs": _given("object", description="by name, as the workflow's schema says"), **order, **sender}
+        ),
         "Edit": {**_strict({**order, **graph}), "minProperties": 1},
         "Changes": _strict({**order, **graph}),
         "Check": {  # any object may be asked about; what is no graph is among the problems
@@ -164,6 +166,15 @@ def _answers() -> dict[str, Schema]:
     return {
         "Job": record(job, "running"),
         "JobDetail": record(whole, "running", "live"),
+        "Workflow": record(
+            {
+                "name": TEXT,
+                "nodes": COUNT,
+                "inputs": {**OBJECT, "description": 'a JSON Schema; "x-type" is the type on the wire'},
+                "outputs": listed(record({"name": TEXT, "type": TEXT, "description": TEXT, "node": TEXT})),
+                "problems": listed(ref("Problem")),
+            }
+        ),
         "Diff": record(
             {
                 "a": TEXT,

@@ -9,7 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import routes_health, routes_loom_check, routes_loom_control, routes_loom_jobs, routes_loom_state
+from . import (
+    routes_health,
+    routes_loom_check,
+    routes_loom_control,
+    routes_loom_jobs,
+    routes_loom_state,
+    routes_loom_workflows,
+)
 from .openapi import document
 from .reach import hub_of
 from .reply import Reply
@@ -19,7 +26,14 @@ __all__ = ["routes"]
 
 def routes() -> list[Route]:
     """Return them all."""
-    parts = (routes_loom_jobs, routes_loom_control, routes_loom_check, routes_loom_state, routes_health)
+    parts = (
+        routes_loom_jobs,
+        routes_loom_control,
+        routes_loom_check,
+        routes_loom_workflows,
+        routes_loom_state,
+        routes_health,
+    )
     own = Route("/api/loom/openapi.json", _openapi, methods=["GET"])
     return [own, *(route for part in parts for route in part.routes())]
 

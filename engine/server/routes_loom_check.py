@@ -12,13 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..comfy.report import Report
 from ..errors import InvalidGraph, Problem, UserError
 from ..node.registry import Registry, unknown_node
 from .body import read_json
 from .fields import Fields
 from .reach import hub_of
 from .reply import Reply, dumps
-from .submissions import MAX_NODES, check, graph_of
+from .submissions import MAX_NODES, check, opened_of
 
 __all__ = ["routes"]
 
@@ -33,26 +34,30 @@ def routes() -> list[Route]:
 
 
 async def _check(request: Request) -> Response:
-    """Answer 200 with {"ok", "nodes", "problems"} for any graph; 4xx only for a request that names none."""
+    """Answer 200 with {"ok", "nodes", "problems", "report"} for any graph; 4xx only for a request that names none.
+
+    report: what of a graph in UI format did not map; it stops nothing.
+    """
     hub = hub_of(request)
     await hub.nodes_known()
     given = Fields(await read_json(request), ("graph", "workflow", "targets"))
     targets = given.texts("targets", MAX_NODES)
 
-    def work() -> tuple[int, tuple[Problem | UserError, ...]]:
+    def work() -> tuple[int, tuple[Problem | UserError, ...], Report]:
         try:
-            table = graph_of(given, hub.registry, hub.folders)
+            table, report = opened_of(given, hub.registry, hub.folders)
         except InvalidGraph as error:
-            return 0, error.problems
+            return 0, error.problems, ()
         except UserError as error:
-            if error.code in ("G021", "G024"):  # a file that holds no workflow we can read
-                return 0, (error,)
+            if error.code == "G021":  # a file that holds no workflow we can read
+                return 0, (error,), ()
             raise
-        return len(table), check(table, hub.registry, hub.folders, targets)
+        return len(table), check(table, hub.registry, hub.folders, targets), report
 
     # In a thread: the files named may lie on a slow disk, and twenty thousand nodes take their time.
-    nodes, problems = await asyncio.to_thread(work)
-    return Reply({"ok": not problems, "nodes": nodes, "problems": [problem.as_dict() for problem in problems]})
+    nodes, problems, report = await asyncio.to_thread(work)
+    found = [problem.as_dict() for problem in problems]
+    return Reply({"ok": not problems, "nodes": nodes, "problems": found, "report": [note.as_dict() for note in report]})
 
 
 async def _nodes(request: Request) -> Response:

@@ -29,7 +29,7 @@ from .reach import hub_of, job_of
 from .reply import Reply
 from .submissions import read_submission
 
-__all__ = ["MAX_AT_ONCE", "MAX_OFFSET", "MAX_PAGE", "SORTS", "routes"]
+__all__ = ["MAX_AT_ONCE", "MAX_OFFSET", "MAX_PAGE", "SORTS", "require_same", "routes"]
 
 MAX_AT_ONCE = 1000  # jobs in one request
 MAX_PAGE = 1000
@@ -66,7 +66,7 @@ async def _submit(request: Request) -> Response:
     submission = await asyncio.to_thread(read_submission, document, hub.registry, hub.folders, header_key=key)
     wanted = replace(submission, job_id=str(uuid.uuid4()))
     job = await hub.submit(wanted)
-    _require_same(wanted, job, "request")
+    require_same(wanted, job, "request")
     new = job.id == wanted.job_id
     return Reply({"job": summary(job)}, 201 if new else 200, {"Location": f"/api/loom/jobs/{job.id}"} if new else None)
 
@@ -89,11 +89,11 @@ async def _submit_many(request: Request, documents: Any) -> Response:
         wanted.append(replace(submission, job_id=str(uuid.uuid4())))
     jobs = await hub.submit_many(wanted)
     for index, (submission, job) in enumerate(zip(wanted, jobs, strict=True)):
-        _require_same(submission, job, f"job {index}")
+        require_same(submission, job, f"job {index}")
     return Reply({"jobs": [summary(job) for job in jobs]}, 201)
 
 
-def _require_same(wanted: Submission, job: Job, where: str) -> None:
+def require_same(wanted: Submission, job: Job, where: str) -> None:
     """Raise UserError J002 when an idempotency key stood for another graph before: the caller would get its result."""
     if job.id != wanted.job_id and not (is_equal(job.graph, wanted.graph) and job.targets == wanted.targets):
         raise UserError(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..comfy.document import is_ui
 from ..comfy.history import number
 from ..comfy.listing import Listing
 from ..comfy.prompt import Accepted, Refused, accept
@@ -73,7 +74,7 @@ class _Prompt:
         if self._listing is None or self._listing.folders is not hub.folders:
             self._listing = Listing(hub.folders)
         table = document.get("prompt") if isinstance(document, dict) else None
-        if isinstance(table, dict) and len(table) >= _LARGE:
+        if isinstance(table, dict) and (len(table) >= _LARGE or is_ui(table)):
             return await asyncio.to_thread(accept, document, hub.registry, self._listing)
         return accept(document, hub.registry, self._listing)
 

@@ -1,7 +1,7 @@
 """A request for a job, read and checked: JSON in, a `Submission` whose graph is sound out.
 
-Every problem of a graph is reported at once and nothing is bent into shape; what ComfyUI's clients send is read in
-`engine/comfy`. Reads workflow files by name. Knows no store, no queue and no HTTP.
+A graph is in API or UI format. Every problem of it is reported at once and nothing is bent into shape; what ComfyUI's
+clients send is read in `engine/comfy`. Reads workflow files by name. Knows no store, no queue and no HTTP.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..comfy.convert import Opened, open_workflow
+from ..comfy.document import is_ui
+from ..comfy.report import Report
+from ..comfy.runnable import runnable
 from ..errors import InvalidGraph, Problem, UserError, brief
 from ..folders import Folders, safe_name
-from ..graph.codec import load, read_api, write_api
+from ..graph.codec import read_api
 from ..graph.graph import Graph
 from ..graph.validate import examine
-from ..library import package_root
+from ..library import open_file, package_root
 from ..node.registry import Registry, nearest
 from .fields import Fields
 from .jobs import Submission
 from .problems import bad_field
 
 __all__ = [
-    "LONGEST_ID", "LONGEST_TITLE", "MAX_NODES", "MAX_PRIORITY", "SUBMISSION", "check", "graph_of", "read_submission",
+    "LONGEST_ID", "LONGEST_TITLE", "MAX_NODES", "MAX_PRIORITY", "SUBMISSION", "check", "graph_of", "opened_of",
+    "read_submission",
 ]  # fmt: skip
 
 MAX_NODES = 20_000
@@ -77,25 +82,40 @@ def read_submission(
 
 
 def graph_of(given: Fields, registry: Registry, folders: Folders) -> dict[str, Any]:
-    """Return the API data under "graph", or of the file named by "workflow"; exactly one must be given.
+    """Return the API data that `opened_of` reads. Raises as it does."""
+    return opened_of(given, registry, folders)[0]
 
-    Raises UserError P010, F001, F002, G021, G024 and, for a file in which names stand twice, InvalidGraph.
+
+def opened_of(given: Fields, registry: Registry, folders: Folders) -> tuple[dict[str, Any], Report]:
+    """Return API data of what is given under "graph" or "workflow", and what of a UI file did not map.
+
+    "graph" is a graph in either format, or the body of ComfyUI's POST /prompt; "workflow" the name of a saved file, or
+    such a graph. Exactly one must be given. Of a UI file that uses unknown nodes, what does not need them is returned.
+    Raises UserError P010, F001, F002, G021 and, for a file in which names stand twice, InvalidGraph.
     """
-    table, name = given.table("graph"), given.text("workflow", 1024, empty=False)
-    if (table is None) == (name is None):
+    table, workflow = given.table("graph"), given.get("workflow")
+    name = None if isinstance(workflow, dict) else given.text("workflow", 1024, empty=False)
+    if (table is None) == (workflow is None):
         got = "neither" if table is None else "both"
         raise bad_field(given.where, 'a graph under "graph", or the name of a file under "workflow"', got)
-    if table is not None:
+    if name is None:
+        table = workflow if table is None else table
         inner = table.get("prompt")  # the body of ComfyUI's POST /prompt, as its scripts keep it
-        return inner if isinstance(inner, dict) and "class_type" not in inner else table
-    path = _workflow_file(name or "", folders)
+        table = inner if isinstance(inner, dict) and "class_type" not in inner else table
+        return _runnable(open_workflow(table, registry), registry) if is_ui(table) else (table, ())
+    path = _workflow_file(name, folders)
     size = path.stat().st_size
     if size > _MAX_BYTES:
         raise UserError("F001", f'workflow "{name}"', f"at most {_MAX_BYTES:,} bytes", f"{size:,}", "Split it.")
-    graph = load(path, registry)
-    if graph.faults:
-        raise InvalidGraph(graph.faults)
-    return write_api(graph, registry)
+    opened = open_file(path, registry)
+    if opened.graph.faults:
+        raise InvalidGraph(opened.graph.faults)
+    return _runnable(opened, registry) if opened.format == "ui" else (opened.api, ())
+
+
+def _runnable(opened: Opened, registry: Registry) -> tuple[dict[str, Any], Report]:
+    kept, left_out = runnable(opened.api, registry)
+    return kept, (*opened.report, *left_out)
 
 
 def check(
@@ -104,7 +124,7 @@ def check(
     """Return every problem of the graph; empty when it may run. Looks up the files it names."""
     try:
         graph: Graph = read_api(table, registry)
-    except UserError as error:  # no graph at all, or the editor's format
+    except UserError as error:  # no graph at all
         return (Problem(error.code, error.where, error.expected, error.got, error.fix),)
     return examine(graph, registry, folders, None, targets, max_nodes=MAX_NODES).problems
 

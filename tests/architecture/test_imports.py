@@ -28,22 +28,57 @@ ALLOWED = {
     "learn": {"durable", "errors", "memory", "diffusion", "models", "shapes"},
     "values": {"errors", "node", "models", "diffusion"},
     "store": {"errors", "values", "run", "memory", "models", "diffusion"},
-    "library": {"errors", "node", "graph"},
+    "library": {"comfy", "durable", "errors", "node", "graph"},
+    "intake": {"durable", "errors", "folders"},
+    "model_match": {"errors"},
     "headers": {"errors", "node", "models"},
     "guard": set(),
-    "comfy": {"errors", "folders", "graph", "model_paths", "node"},
+    "comfy": {"durable", "errors", "folders", "graph", "model_match", "model_paths", "node"},
     # The worker's side of it loads the engine, inside functions.
     "server": CORE | {"comfy", "engine", "models", "pictures"},
     "client": CORE,
+    "bundle": CORE | {"comfy"},
+    "find_models": CORE | {"comfy"},
+    "unbundle": {"bundle", "errors", "folders"},
+    "function": CORE | {"engine", "find_models", "intake"},
+    "plugin": {
+        "errors", "folders", "model_paths", "settings", "node", "graph", "run", "comfy", "guard", "store", "values",
+    },
     "engine": CORE | {"headers", "guard", "values", "store", "memory"},
-    "commands": CORE | {"engine", "memory", "models", "server", "client", "pictures"},
+    "commands": CORE
+    | {
+        "bundle",
+        "unbundle",
+        "comfy",
+        "find_models",
+        "intake",
+        "engine",
+        "memory",
+        "models",
+        "server",
+        "client",
+        "pictures",
+    },
     "cli": {"errors", "commands"},
 }
 # What a node file may import from the engine; never how graphs are run or commands are read.
 NODES = {
     "errors", "folders", "node", "graph", "values", "shapes", "pictures", "memory", "diffusion", "models", "learn",
 }  # fmt: skip
-TORCH_FREE = CORE | {"shapes", "comfy", "server", "client", "commands", "cli"}
+TORCH_FREE = CORE | {
+    "bundle",
+    "unbundle",
+    "find_models",
+    "function",
+    "intake",
+    "model_match",
+    "shapes",
+    "comfy",
+    "server",
+    "client",
+    "commands",
+    "cli",
+}
 TORCH = {"torch", "torchvision", "safetensors", "tokenizers", "kornia"}
 # Torch is loaded when these commands run, and in worker processes.
 DOORS = {"engine/commands/run.py", "engine/commands/doctor.py", "engine/server/worker.py", "engine/server/calls.py"}

@@ -22,6 +22,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from latentloom.engine.learn.evaluate import SampleSettings, draw, examine, sheet
+from latentloom.engine.library import load
 from latentloom.engine.models.autoencoder import Autoencoder
 from latentloom.engine.models.load import Loaded, load_checkpoint
 from latentloom.engine.shapes.caption import read
@@ -37,10 +38,9 @@ BUNDLED = ROOT / "workflows" / "models" / "checkpoints" / "loom-shapes-sd15.safe
 def workflow_settings() -> dict[str, Any]:
     """Return the sampler's settings in workflows/txt2img.json; those of this file where there is none."""
     path = ROOT / "workflows" / "txt2img.json"
-    graph = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for entry in graph.values():
-        if isinstance(entry, dict) and entry.get("class_type") == "KSampler":
-            inputs = entry["inputs"]
+    for node in load(path) if path.exists() else ():
+        if node.type == "KSampler":
+            inputs = node.inputs
             return {
                 "sampler": inputs["sampler_name"],
                 "scheduler": inputs["scheduler"],

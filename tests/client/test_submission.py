@@ -8,7 +8,7 @@ from latentloom.engine.client.submission import read_work
 from latentloom.engine.errors import UserError
 from latentloom.engine.graph.builder import GraphBuilder
 from latentloom.engine.graph.codec import load
-from latentloom.engine.library import registry
+from latentloom.engine.library import package_root, registry
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,11 @@ def test_wires_of_two_builders_and_other_things_are_refused(nodes):
         with pytest.raises(UserError) as caught:
             read_work(work)
         assert caught.value.code == code
+
+
+def test_an_editors_document_goes_as_it_is_or_changed(tmp_path):
+    path = package_root() / "workflows" / "txt2img.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert read_work(path) == (document, None, "txt2img")
+    assert read_work(path, {"3.steps": 4})[0]["3"]["inputs"]["steps"] == 4
+    assert read_work(document, {"3.steps": 4})[0]["3"]["inputs"]["steps"] == 4

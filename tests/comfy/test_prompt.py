@@ -73,7 +73,7 @@ def test_front_counts_without_a_number(nodes):
         ({"prompt": None}, "no_prompt"),
         ({"prompt": []}, "invalid_prompt"),
         ({"prompt": {}}, "prompt_no_outputs"),
-        ({"prompt": {"nodes": [], "links": [], "last_node_id": 1}}, "invalid_prompt"),
+        ({"prompt": {"nodes": [], "links": [], "last_node_id": 1}}, "prompt_no_outputs"),
         ({"prompt": {"1": 5}}, "missing_node_type"),
         ({"prompt": {"1": {"inputs": {}}}}, "missing_node_type"),
         ({"prompt": {"1": {"class_type": ["x"], "inputs": {}}}}, "missing_node_type"),

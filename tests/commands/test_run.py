@@ -134,6 +134,32 @@ raise SystemExit(main(sys.argv[1:]))
     assert [Path(item["path"]).name[:5] for item in second["outputs"]] == ["other"]
 
 
+def test_a_document_with_unknown_nodes_runs_as_far_as_it_can(latentloom, tmp_path):
+    image = [{"name": "IMAGE", "type": "IMAGE", "links": [1, 2]}]
+    wire = [{"name": "images", "type": "IMAGE", "link": 1}]
+    other = [{"name": "x", "type": "IMAGE", "link": 2}]
+    ui = {
+        "nodes": [
+            {"id": 1, "type": "EmptyImage", "inputs": [], "outputs": image, "widgets_values": [8, 8, 1, 255]},
+            {"id": 2, "type": "SaveImage", "inputs": wire, "outputs": [], "widgets_values": ["blue"]},
+            {"id": 3, "type": "OfAPackThatIsNotHere", "inputs": other, "outputs": []},
+        ],
+        "links": [[1, 1, 0, 2, 0, "IMAGE"], [2, 1, 0, 3, 0, "IMAGE"]],
+        "version": 0.4,
+    }
+    (tmp_path / "ui.json").write_text(json.dumps(ui))
+    code, out, err = latentloom("run", tmp_path / "ui.json", "--json")
+    assert code == 0, err
+    assert [item["node"] for item in json.loads(out)["outputs"]] == ["2"]
+    assert "C010 node 3 (OfAPackThatIsNotHere)" in err
+    code, out, err = latentloom("check", tmp_path / "ui.json", "--json")
+    (report,) = json.loads(out)
+    assert code == 2 and [problem["code"] for problem in report["problems"]] == ["G001"]
+    assert [note["code"] for note in report["report"]] == ["C010"]
+    code, out, err = latentloom("check", tmp_path / "ui.json")
+    assert "C010 node 3" in err
+
+
 def test_an_interrupt_stops_the_run_and_exits_130(latentloom, flips, monkeypatch):
     import signal
 

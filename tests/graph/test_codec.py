@@ -71,7 +71,7 @@ def test_the_ui_format_is_named(registry):
     assert detect_format(ui) == "ui"
     assert detect_format(json.loads(TEXT)) == "api"
     assert detect_format([]) == "unknown"
-    with pytest.raises(UserError, match="not readable yet") as caught:
+    with pytest.raises(UserError, match="latentloom convert") as caught:
         read_api(json.dumps(ui), registry)
     assert caught.value.code == "G024"
 

@@ -116,3 +116,11 @@ def test_websocket_sends_pictures_in_full_size(files, context, rand):
 def test_anything_as_text(context, value, text):
     nodes.preview_any(source=value, context=context)
     assert context.outputs == [("text", [{"text": text}])]
+
+
+def test_what_json_does_not_know_is_shown_as_python_does(context):
+    thing, ring = object(), []
+    ring.append(ring)
+    for value, text in ((thing, str(thing)), ([thing], f'[\n  "{thing}"\n]'), (ring, "[[...]]")):
+        nodes.preview_any(source=value, context=context)
+        assert context.outputs.pop() == ("text", [{"text": text}])

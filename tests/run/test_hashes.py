@@ -47,6 +47,20 @@ def test_a_large_file_is_read_once_for_all_processes(tmp_path, reads):
     assert reads == ["model", "model"]
 
 
+def test_what_is_known_is_told_without_reading(tmp_path, reads, monkeypatch):
+    path = old(tmp_path / "model", b"weights")
+    found = FileHashes(lambda: tmp_path / "cache")
+    assert found.known(path) is None and found.known(tmp_path) is None and found.known(tmp_path / "absent") is None
+    assert reads == []
+    wanted = found.of(path)
+    assert found.known(path) == wanted == FileHashes(lambda: tmp_path / "cache").known(path)
+    assert reads == ["model"]
+    old(path, b"others")
+    assert found.known(path) is None
+    monkeypatch.setattr(hashes, "AT_ONCE_BYTES", 100)
+    assert found.known(path) == hashlib.sha256(b"others").hexdigest()
+
+
 def test_two_processes_keep_each_others_hashes(tmp_path, reads):
     one, two = old(tmp_path / "one", b"1"), old(tmp_path / "two", b"2")
     first, second = FileHashes(lambda: tmp_path / "cache"), FileHashes(lambda: tmp_path / "cache")

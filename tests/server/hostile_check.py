@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import select
 import socket
 import struct
 import time
@@ -80,7 +81,11 @@ def closed_with(port: int, request: bytes) -> int:
         connection.sendall(handshake + b"\r\n\r\n")
         data = read(connection).body
         try:
-            connection.sendall(frames)
+            # In pieces, and none once it has answered: a reset for unread bytes would take the answer away.
+            for start in range(0, len(frames), 16384):
+                connection.sendall(frames[start : start + 16384])
+                if select.select([connection], [], [], 0.002)[0]:
+                    break
             while chunk := connection.recv(65536):
                 data += chunk
         except (BrokenPipeError, ConnectionResetError, TimeoutError):

@@ -12,6 +12,9 @@ from comfy_api_simplified import ComfyApiWrapper, ComfyWorkflowWrapper
 from PIL import Image
 from serving import Serving
 
+from latentloom.engine.library import load
+from latentloom.engine.library import save as write
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,7 +25,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 def test_txt2img_is_submitted_followed_and_downloaded(server: Serving, tmp_path: Path) -> None:
-    workflow = ComfyWorkflowWrapper(str(ROOT / "workflows" / "txt2img.json"))
+    exported = tmp_path / "txt2img.json"  # the client reads what ComfyUI exports for scripts, the API format
+    write(load(ROOT / "workflows" / "txt2img.json"), exported, format="api")
+    workflow = ComfyWorkflowWrapper(str(exported))
     workflow.set_node_param("Sampler", "steps", 4)
     workflow.set_node_param("Sampler", "seed", 11)
     save = next(node["_meta"]["title"] for node in workflow.values() if node["class_type"] == "SaveImage")

@@ -95,9 +95,19 @@ def test_requests_that_are_refused(client, document, code):
     assert client.get(JOBS).json()["total"] == 0
 
 
-def test_the_editors_format_is_named_as_such(client):
-    answer = client.post(JOBS, json={"graph": {"nodes": [], "links": [], "last_node_id": 3}})
-    assert [problem["code"] for problem in answer.json()["problems"]] == ["G024"]
+@pytest.mark.parametrize("field", ["graph", "workflow"])
+def test_the_editors_format_is_taken_too(client, field):
+    outputs = [{"name": "INT", "type": "INT", "links": [1]}]
+    number = {"id": 4, "type": "DeskNumber", "inputs": [], "outputs": outputs, "widgets_values": [7]}
+    show = {"id": 9, "type": "DeskShow", "inputs": [{"name": "value", "type": "INT", "link": 1}], "outputs": []}
+    strange = {"id": 10, "type": "OfAPackThatIsNotHere", "inputs": [], "outputs": []}
+    ui = {"nodes": [number, show, strange], "links": [[1, 4, 0, 9, 0, "INT"]], "version": 0.4}
+    answer = client.post(JOBS, json={field: ui})
+    assert answer.status_code == 201, answer.text
+    graph = client.get(f"{JOBS}/{answer.json()['job']['id']}").json()["job"]["graph"]
+    assert {node: entry["inputs"] for node, entry in graph.items()} == {"4": {"value": 7}, "9": {"value": ["4", 0]}}
+    found = client.post("/api/loom/check", json={field: ui}).json()
+    assert found["ok"] and {"C010"} <= {note["code"] for note in found["report"]}
 
 
 def test_a_slip_in_a_fields_name_is_told(client):
