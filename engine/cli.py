@@ -170,6 +170,11 @@ def _add_queries(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     nodes = commands.add_parser("nodes", help="list node types, or show one", allow_abbrev=False)
     nodes.add_argument("name", metavar="NAME", nargs="?", help="a node's id, or part of its id or title")
     models = commands.add_parser("models", help="list the model files that a workflow can name", allow_abbrev=False)
+    models.add_argument(
+        "--remember", metavar="FOLDER/WANTED=NAME", action="append", default=[],
+        help="from now on NAME stands in where workflows name WANTED and it is not here",
+    )  # fmt: skip
+    models.add_argument("--forget", metavar="FOLDER/WANTED", action="append", default=[], help="undo --remember")
     doctor = commands.add_parser("doctor", help="show versions, device, folders, and what is amiss", allow_abbrev=False)
     doctor.add_argument("--device", metavar="NAME", help="the device to try")
     _add_server(doctor, "examine a running server instead of this machine")

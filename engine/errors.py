@@ -7,8 +7,8 @@
     ├── EngineBug          we broke ours: report it to us
     └── Cancelled          somebody asked the run to stop; not a failure
 
-Codes: G graph, N node declaration or pack, V value on a wire, M model file, F other file, S setting, R run,
-D data and training.
+Codes: G graph, C saved workflows and their conversion, N node declaration or pack, V value on a wire, M model file,
+F other file, S setting, R run, D data and training, J jobs, W workers, A access, P requests and protocol.
 Text has four parts: where, expected, got, what to do. Knows nothing of nodes, graphs or torch.
 """
 

@@ -21,6 +21,7 @@ from .document import is_ui, read_document
 from .flatten import Flat, Place, flatten
 from .only_known import without
 from .parts import BYPASSED
+from .plugin_ids import engine_id
 from .prefix import FileNameTokens
 from .report import Note, Report, describe
 from .resolve import Resolver, Source
@@ -132,7 +133,8 @@ class _Conversion:
     def add(self, place: Place) -> None:
         """Add one node: its literals, then what its wires bring."""
         node = place.node
-        spec = self.registry.spec(node.type)
+        kind = engine_id(node.type, self.registry)  # saved where we are a pack, our KSampler is a LoomKSampler
+        spec = self.registry.spec(kind)
         if spec is None:
             self.unknown.add(node.type)
             self.notes.append(_unknown(place.id, node.type, self.registry))
@@ -149,7 +151,7 @@ class _Conversion:
                 self._connect(place, inputs, _input_name(slot.name, slot.widget, inputs), found)
         self._texts(place, spec, inputs)
         title = node.title or (spec.title if spec is not None else "") or node.type
-        self.api[place.id] = {"inputs": inputs, "class_type": node.type, "_meta": {"title": title}}
+        self.api[place.id] = {"inputs": inputs, "class_type": kind, "_meta": {"title": title}}
         self.origin[place.id] = f"{place.scope.layer.place}nodes[{node.index}]"
 
     def _connect(self, place: Place, inputs: dict[str, Any], name: str, found: Source) -> None:

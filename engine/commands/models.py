@@ -1,4 +1,7 @@
-"""`latentloom models`: the model files that a workflow can name, where they are, and how large. Loads no torch."""
+"""`latentloom models`: the model files that a workflow can name, where they are, and how large. Loads no torch.
+
+`--remember FOLDER/WANTED=NAME` settles which file stands in for one that workflows name and that is not here.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import argparse
 import json
 from pathlib import Path
 
+from ..comfy.remap import forget, remember, remembered
+from ..errors import UserError, brief
 from ..folders import MODEL_TYPES, Folders
 from ..library import package_root
 from .compose import folders_for, settings_for
@@ -18,10 +23,18 @@ EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", "
 def main(args: argparse.Namespace) -> int:
     """List the files of every model folder, by the names that workflows use."""
     folders = folders_for(settings_for(args))
+    for choice in args.remember:
+        kind, wanted, name = _choice(choice)
+        remember(folders, kind, wanted, name)
+    for choice in args.forget:
+        kind, wanted, _ = _choice(f"{choice}=")
+        forget(folders, kind, wanted)
     found = {kind: entries for kind in MODEL_TYPES if (entries := _entries(folders, kind))}
     if args.json:
         print(json.dumps(found, indent=2))
         return 0
+    for wanted, name in remembered(folders).items():
+        print(f"{wanted} means {name}")
     for kind, entries in found.items():
         print(kind)
         for entry in entries:
@@ -29,6 +42,16 @@ def main(args: argparse.Namespace) -> int:
     if not found:
         print(f"No model files. Put them into {folders.data_dir / 'models'}.")
     return 0
+
+
+def _choice(text: str) -> tuple[str, str, str]:
+    """Split "checkpoints/wanted.safetensors=here.safetensors". Raises UserError S023."""
+    place, equals, name = text.partition("=")
+    kind, slash, wanted = place.partition("/")
+    if not (equals and slash and kind and wanted):
+        fix = "For example: --remember checkpoints/v1-5.safetensors=sd15.safetensors"
+        raise UserError("S023", "--remember or --forget", "FOLDER/WANTED, to remember =NAME", brief(text), fix)
+    return kind, wanted, name
 
 
 def _entries(folders: Folders, kind: str) -> list[dict[str, str | int]]:

@@ -116,3 +116,28 @@ def test_a_damaged_bundled_model_is_found(latentloom, data):
     code, out, _ = latentloom("doctor", "--device", "cpu")
     assert code == FAILED
     assert any(line.startswith("! bundled model") for line in out.splitlines())
+
+
+def test_a_chosen_stand_in_is_kept_used_and_forgotten(latentloom, tmp_path):
+    graph = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "somebody's own.safetensors"}},
+        "2": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "3": {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0], "vae": ["1", 2]}},
+        "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
+    }
+    path = write(tmp_path / "flow.json", graph)
+    place = "checkpoints/somebody's own.safetensors"
+    assert latentloom("check", path)[0] == INVALID
+    code, out, err = latentloom("models", "--remember", f"{place}=loom-shapes-sd15.safetensors")
+    assert code == 0, err
+    assert f"{place} means loom-shapes-sd15.safetensors" in out
+    code, out, err = latentloom("check", path)
+    assert code == 0, err
+    assert "C050" in out + err
+    assert latentloom("models", "--forget", place)[0] == 0
+    assert latentloom("check", path)[0] == INVALID
+
+
+def test_a_stand_in_must_be_there_and_be_written_right(latentloom):
+    assert latentloom("models", "--remember", "checkpoints/a.safetensors=absent.safetensors")[2].startswith("F001")
+    assert latentloom("models", "--remember", "nonsense")[2].startswith("S023")
