@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..graph.codec import read_api
 from ..graph.graph import Graph
 from ..graph.migrate import migrate, outdated, versions_in
+from ..graph.uncollected import uncollected
 from ..node.registry import Registry, nearest
 from ..node.spec import NodeSpec
 from ..node.widget import Text
@@ -26,7 +27,6 @@ from .prefix import FileNameTokens
 from .report import Note, Report, describe
 from .resolve import Resolver, Source
 from .ui_versions import KEY
-from .uncollected import uncollected
 from .virtual import is_virtual
 from .widgets import widget_values
 

@@ -10,19 +10,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["paused", "set_aside"]
-
-
-@contextmanager
-def paused() -> Iterator[None]:
-    """Do not collect meanwhile; for work that runs no foreign code and makes many lasting objects."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+__all__ = ["set_aside"]
 
 
 @contextmanager

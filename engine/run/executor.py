@@ -16,13 +16,14 @@ from typing import Any
 from ..errors import LatentloomError, UserError, brief
 from ..graph.graph import Graph, Link
 from ..graph.subgraph import SubGraphValue
+from ..graph.uncollected import uncollected
 from ..graph.validate import effect_nodes, require_valid
 from ..node.context import Files
 from ..node.registry import Registry, unknown_node
 from .cache import Cache, CacheStats
 from .call import Call, Check, Guard, NoGuard
 from .cancel import CancelToken
-from .collector import paused, set_aside
+from .collector import set_aside
 from .events import Cached, Ended, Event, Queued, Sink
 from .fingerprint import Fingerprints
 from .hashes import FileHashes
@@ -139,7 +140,7 @@ class Executor:
         wanted = self._targets(graph, targets)
         lanes = Lanes(cpu=self._cpu_width)
         schedule = self._schedule(lanes, self.cache, {})
-        with paused():
+        with uncollected():
             ids = schedule.extend(graph, wanted, order)
             schedule.keep.update(wanted)
             schedule.want(wanted)

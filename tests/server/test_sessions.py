@@ -298,7 +298,9 @@ def test_what_is_not_understood_closes_with_a_reason(live, message, code):
         with pytest.raises(ConnectionClosed) as caught:
             socket.send(message)
             hear(socket)
-        assert caught.value.rcvd.code == code and caught.value.rcvd.reason
+        said = caught.value.rcvd
+        # A client that is still sending its giant may meet the end of the connection before the reason for it.
+        assert (said is None and code == 1009) or (said.code == code and said.reason)
     with live.loom() as socket:
         assert hear(socket)["kind"] == "hello"
 
