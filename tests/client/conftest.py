@@ -9,7 +9,7 @@ for folder in (Path(__file__).parent, Path(__file__).parents[1] / "server"):
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
-TOKEN = "a-token-for-tests"
+from shaky_line import TOKEN  # noqa: E402  the folder is on the path only now
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+TOKEN = "a-token-for-tests"
+
 
 class ShakyLine:
     """lose_answers: so many answers to POST are thrown away after the server gave them, and the line is cut.

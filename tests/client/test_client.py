@@ -5,8 +5,8 @@ import io
 import threading
 
 import pytest
-from conftest import TOKEN
 from PIL import Image
+from shaky_line import TOKEN
 
 import latentloom
 from latentloom.engine.errors import Cancelled, InvalidGraph, LatentloomError, UserError

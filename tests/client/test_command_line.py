@@ -4,8 +4,8 @@ import json
 import signal
 
 import pytest
-from conftest import TOKEN
 from PIL import Image
+from shaky_line import TOKEN
 
 from latentloom.engine.commands import remote as remote_command
 from latentloom.engine.run import events

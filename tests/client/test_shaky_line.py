@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-from conftest import TOKEN
 
 import latentloom
 from latentloom.engine.errors import UserError
@@ -99,7 +98,7 @@ def test_nobody_at_the_address_is_said_at_once():
 
 
 def test_a_server_that_stays_away_is_given_up(server, chain):
-    from shaky_line import ShakyLine
+    from shaky_line import TOKEN, ShakyLine
 
     with ShakyLine(int(server.url.rpartition(":")[2])) as line, latentloom.Client(line.url, TOKEN, patience=1.0) as client:
         job = client.submit(chain(5_000, value=36))
