@@ -77,7 +77,7 @@ def test_any_field_may_hold_anything(data):
             other, name = spots[data.draw(st.integers(0, len(spots) - 1))]
             owner[key] = copy.deepcopy(other[name])
         else:
-            owner[key] = data.draw(ODD)
+            owner[key] = copy.deepcopy(data.draw(ODD))  # the strategy gives one and the same list each time
     check(document)
 
 
