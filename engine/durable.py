@@ -15,7 +15,8 @@ from pathlib import Path
 
 __all__ = ["flush_folder", "remove_leftovers", "replace_file"]
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# What `replace_file` writes, and what an upload is called before it has its name.
+_PARTIAL = re.compile(r"\.(?:.+\.)?[0-9a-f]{16}\.part")
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> Path:
@@ -40,7 +41,7 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> Path:
 
 
 def remove_leftovers(folder: Path, seconds: float = 60.0) -> int:
-    """Remove what `replace_file` was writing below `folder` when its process was killed; return how many files.
+    """Remove files that were half written below `folder` when their process was killed; return how many.
 
     seconds: younger ones are left alone, another process may be at them.
     """
@@ -48,7 +49,7 @@ def remove_leftovers(folder: Path, seconds: float = 60.0) -> int:
     removed = 0
     for path in folder.rglob(".*.part"):
         try:
-            if _PARTIAL.fullmatch(path.name) and path.lstat().st_mtime < before:
+            if _PARTIAL.fullmatch(path.name) and path.lstat().st_mtime <= before:
                 path.unlink()
                 removed += 1
         except OSError:

@@ -19,7 +19,6 @@ from ..errors import LatentloomError, UserError
 from ..folders import Folders
 from ..node.registry import PackFailure, Registry
 from ..settings import Settings
-from .incoming import sweep
 from .jobs import Job, State, Submission
 from .journal import Journal
 from .live import Live
@@ -324,7 +323,6 @@ class Hub:
             for kind in ("output", "temp", "input", "user"):
                 for root in self.folders.roots(kind)[:1]:
                     await asyncio.to_thread(remove_leftovers, root, age)
-                    await asyncio.to_thread(sweep, root)
             pause, age = TIDY_EVERY, TIDY_EVERY
 
     async def _read_nodes(self) -> None:

@@ -12,9 +12,8 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -22,13 +21,12 @@ from ..durable import flush_folder
 from ..errors import UserError, brief
 from ..folders import safe_name
 
-__all__ = ["Incoming", "bare_name", "disk_problems", "is_partial", "new_name", "place", "publish", "sweep"]
+__all__ = ["Incoming", "bare_name", "disk_problems", "is_partial", "new_name", "place", "publish"]
 
 _PARTIAL = re.compile(r"\.[^/]*\.part")
 _ENCODED = re.compile(r"(?i)%(?:25)*(?:2e|2f|5c|00)")
 _TRIES = 10_000
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-_ORPHAN_SECONDS = 3600.0
 
 
 class Incoming:
@@ -121,17 +119,6 @@ def place(partial: Path, target_of: Callable[[str], Path], name: str, *, overwri
         else:
             return candidate
     raise FileExistsError(errno.EEXIST, "too many files of this name", name)
-
-
-def sweep(folder: Path, older_seconds: float = _ORPHAN_SECONDS) -> int:
-    """Remove what a server that was killed left half written below `folder`; return how many files."""
-    removed = 0
-    for path in folder.rglob(".*.part"):
-        with suppress(FileNotFoundError):  # its writer may be done with it this moment
-            if time.time() - path.stat().st_mtime >= older_seconds:
-                path.unlink()
-                removed += 1
-    return removed
 
 
 @contextmanager

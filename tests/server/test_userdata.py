@@ -8,7 +8,7 @@ import pytest
 from files_desk import FilesDesk, application, png
 from starlette.testclient import TestClient
 
-from latentloom.engine.server.incoming import sweep
+from latentloom.engine.durable import remove_leftovers
 from latentloom.engine.server.recent_log import LINES, RecentLog
 
 
@@ -160,14 +160,14 @@ def test_nothing_is_written_through_a_link_or_onto_a_folder(client, data, tmp_pa
 
 
 def test_what_a_killed_server_left_is_swept(data):
-    old, young = keep(data, "user/default/w/.0123.part"), keep(data, "user/default/.a.json.45.part")
+    old, young = keep(data, "user/default/w/.0123456789abcdef.part"), keep(data, "user/default/.a.json.fedcba9876543210.part")
     import os
 
     os.utime(old, (0, 0))
-    assert sweep(data / "user") == 1
-    assert everything(data) == ["user/default/.a.json.45.part"]
-    assert sweep(data / "user", older_seconds=0) == 1 and not young.exists()
-    assert sweep(data / "none") == 0
+    assert remove_leftovers(data / "user") == 1
+    assert everything(data) == ["user/default/.a.json.fedcba9876543210.part"]
+    assert remove_leftovers(data / "user", seconds=0) == 1 and not young.exists()
+    assert remove_leftovers(data / "none") == 0
 
 
 # --- settings
