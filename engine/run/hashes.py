@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..durable import replace_file
 from .fingerprint import RACY_NS
+from .lock import locked
 
 __all__ = ["FileHashes"]
 
@@ -103,12 +104,12 @@ class FileHashes:
         name = str(path)
         with self._lock:
             self._load()
+            done = self._pending.get(name)  # asked first: a hash found is ready once it is kept
+            if done is not None:
+                return done
             known = self._known.get(name)
             if known is not None and known[0] == seen:
                 return None
-            done = self._pending.get(name)
-            if done is not None:
-                return done
             done = self._pending[name] = threading.Event()
         threading.Thread(target=self._work, args=(path, seen, done), name="latentloom-hash", daemon=True).start()
         return done
@@ -151,11 +152,12 @@ class FileHashes:
             return
         with self._lock:
             own = {path: known for path, known in self._known.items() if known[0][0] > AT_ONCE_BYTES}
-        entries = {**self._stored(), **own}
-        data = {path: [*seen, text] for path, (seen, text) in list(entries.items())[-_ENTRIES:]}
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / NAME, lambda partial: partial.write_text(json.dumps(data), encoding="utf-8"))
+        with locked(folder / f"{NAME}.lock"):  # else of two processes that read, add and write at once one loses its own
+            entries = {**self._stored(), **own}
+            data = {path: [*seen, text] for path, (seen, text) in list(entries.items())[-_ENTRIES:]}
+            replace_file(folder / NAME, lambda partial: partial.write_text(json.dumps(data), encoding="utf-8"))
 
 
 def _seen(path: Path) -> Seen:

@@ -71,6 +71,17 @@ def test_two_processes_keep_each_others_hashes(tmp_path, reads):
     assert sorted(reads) == ["one", "two"]
 
 
+def test_processes_that_keep_hashes_at_once_lose_none(tmp_path, reads):
+    files = [old(tmp_path / f"file{number}", b"%d" % number) for number in range(12)]
+    hashers = [FileHashes(lambda: tmp_path / "cache") for _ in files]
+    for hasher, path in zip(hashers, files, strict=True):
+        hasher.expect(path)
+    assert all(hasher.of(path) for hasher, path in zip(hashers, files, strict=True))
+    fresh = FileHashes(lambda: tmp_path / "cache")
+    assert all(fresh.of(path) for path in files)
+    assert len(reads) == len(files)
+
+
 def test_a_damaged_store_is_no_harm(tmp_path, reads):
     path = old(tmp_path / "model", b"weights")
     for junk in (b"{", b"[]", b'{"a": 1}', b"\xff", b'{"a": [1, 2, "x"]}'):
