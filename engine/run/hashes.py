@@ -154,7 +154,7 @@ class FileHashes:
             own = {path: known for path, known in self._known.items() if known[0][0] > AT_ONCE_BYTES}
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / f"{NAME}.lock"):  # else of two processes that read, add and write at once one loses its own
+        with locked(folder / f"{NAME}.lock"):  # else who writes last drops what the other has just added
             entries = {**self._stored(), **own}
             data = {path: [*seen, text] for path, (seen, text) in list(entries.items())[-_ENTRIES:]}
             replace_file(folder / NAME, lambda partial: partial.write_text(json.dumps(data), encoding="utf-8"))
