@@ -1,4 +1,4 @@
-"""The Makefile's list of targets, and the virtual environment on systems whose Python lacks a part."""
+"""The Makefile's list of targets, the virtual environment where Python lacks a part, and the browser of the tests."""
 
 import os
 import re
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None or os.name == "nt",
 
 def test_help_is_the_default_and_lists_every_target(root):
     default = subprocess.run(["make", "-s"], cwd=root, capture_output=True, text=True, check=True).stdout
-    listed = set(re.findall(r"^  make ([a-z]+)\s+\S", default, re.MULTILINE))
+    listed = set(re.findall(r"^  make ([a-z-]+)\s+\S", default, re.MULTILINE))
     phony = set(re.search(r"^\.PHONY:(.*)$", (root / "Makefile").read_text(), re.MULTILINE)[1].split())
     assert listed == phony
-    assert {"demo", "test", "lint", "bench", "soak", "workflows"} <= listed
+    assert {"demo", "test", "lint", "bench", "soak", "web", "web-dev", "workflows"} <= listed
 
 
 class Machine:
@@ -98,3 +98,56 @@ def test_an_old_python_is_named_as_the_reason(tmp_path, root):
     )
     assert done.returncode == 1
     assert "3.11, 3.12 or 3.13" in done.stderr
+
+
+class Bare:
+    """A system with no browser, and an `apt-get` that brings one (or fails)."""
+
+    def __init__(self, place, uid, apt_works=True):
+        self.tools = place / "bin"
+        self.tools.mkdir()
+        browser = f"{self.tools}/chromium"
+        brings = (
+            f'printf "#!/bin/sh\\n" > "{browser}"; "{shutil.which("chmod")}" +x "{browser}"' if apt_works else "exit 1"
+        )
+        self.tool("apt-get", f'echo "$@" >> "{place}/apt.log"; case "$*" in *install*) {brings} ;; esac')
+        self.tool("id", f"echo {uid}")
+        self.log = place / "apt.log"
+
+    def tool(self, name, text):
+        (self.tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.tools / name).chmod(0o755)
+
+    def ask(self, root, **environment):
+        sh = shutil.which("sh")
+        return subprocess.run(
+            [sh, str(root / ".ci" / "browser")],
+            env={"PATH": str(self.tools), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def test_continuous_integration_gets_a_browser(tmp_path, root):
+    machine = Bare(tmp_path, uid=0)
+    done = machine.ask(root)
+    assert done.returncode == 0, done.stderr
+    assert "update" in machine.log.read_text() and "chromium" in machine.log.read_text()
+    machine.log.unlink()
+    assert machine.ask(root).returncode == 0
+    assert not machine.log.exists(), "it is there now"
+
+
+@pytest.mark.parametrize(("uid", "apt_works"), [(1000, True), (0, False)])
+def test_others_are_told_how_to_get_a_browser(tmp_path, root, uid, apt_works):
+    done = Bare(tmp_path, uid, apt_works).ask(root)
+    assert done.returncode == 1
+    assert "apt install chromium" in done.stderr and "CHROMIUM=" in done.stderr
+
+
+def test_a_browser_that_is_named_is_enough(tmp_path, root):
+    machine = Bare(tmp_path, uid=0)
+    machine.tool("own", "exit 0")
+    assert machine.ask(root, CHROMIUM=str(machine.tools / "own")).returncode == 0
+    assert not machine.log.exists()

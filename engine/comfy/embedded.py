@@ -9,6 +9,7 @@ no picture, imports and runs nothing, and trusts no length. Knows no node.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -26,7 +27,7 @@ from .embedded_sound import flac_texts, mp3_texts, ogg_texts
 from .embedded_source import MAX_TEXT_BYTES, Damaged, Source, Texts
 from .infotext import graph_of_infotext
 
-__all__ = ["Embedded", "container", "none_inside", "workflow_in"]
+__all__ = ["Embedded", "container", "none_inside", "workflow_in", "workflow_in_bytes"]
 
 PROVENANCE = "latentloom"  # the name under which our own pictures keep it
 _HEAD = 4096  # bytes that tell what a file is; SVG files may begin with a long comment
@@ -40,6 +41,7 @@ class Embedded(NamedTuple):
 
     api: what ran, in API format. ui: the editor's document. provenance: our record of files and versions.
     kind: of file ("png", "webm", ...). left_out: settings of another program's text that `api` has no place for.
+    infotext: `api` was made from such a text.
     """
 
     api: dict[str, Any] | None
@@ -47,6 +49,7 @@ class Embedded(NamedTuple):
     provenance: dict[str, Any] | None
     kind: str
     left_out: tuple[str, ...] = ()
+    infotext: bool = False
 
 
 def workflow_in(path: str | Path) -> Embedded:
@@ -65,6 +68,11 @@ def workflow_in(path: str | Path) -> Embedded:
         reason = error.strerror or type(error).__name__
         raise UserError("F001", where, "a readable file", reason, "Check the path.") from error
     raise UserError("F001", where, "a file", "something else", "Check the path.")
+
+
+def workflow_in_bytes(data: bytes, name: str) -> Embedded:
+    """Return what a file's content carries; name: for messages. Raises UserError C040, C041."""
+    return _read(Source(io.BytesIO(data), len(data)), f'file "{name}"')
 
 
 def container(head: bytes) -> str | None:
@@ -154,13 +162,14 @@ def _understood(texts: Mapping[str, str], kind: str) -> Embedded:
             api = document
     provenance = documents.get(PROVENANCE)
     left_out: tuple[str, ...] = ()
+    infotext = False
     if api is None and ui is None:
         for name in ("parameters", *_PACKED):
             made = graph_of_infotext(texts.get(name, ""))
             if made is not None:
-                api, left_out = made
+                (api, left_out), infotext = made, True
                 break
-    return Embedded(api, ui, provenance if isinstance(provenance, dict) else None, kind, left_out)
+    return Embedded(api, ui, provenance if isinstance(provenance, dict) else None, kind, left_out, infotext)
 
 
 def _unpacked(document: Any) -> dict[str, Any]:

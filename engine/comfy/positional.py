@@ -20,10 +20,11 @@ Place = tuple[str, int, Any]
 
 
 class Aligned(NamedTuple):
-    """Values by name (null where the list has null), and how many were left over."""
+    """Values by name (null where the list has null), how many were left over, and what follows the seeds, by name."""
 
     values: dict[str, Any]
     surplus: int
+    controls: dict[str, Any]
 
 
 def align(values: Sequence[Any], places: Sequence[Place], wider: Sequence[Place] = ()) -> Aligned:
@@ -44,6 +45,7 @@ def _count(places: Sequence[Place]) -> int:
 
 def _walk(values: Sequence[Any], places: Sequence[Place]) -> Aligned:
     found: dict[str, Any] = {}
+    words: dict[str, Any] = {}
     at = 0
     remaining = _count(places)
     exact = len(values) == remaining
@@ -58,12 +60,13 @@ def _walk(values: Sequence[Any], places: Sequence[Place]) -> Aligned:
         following = places[number + 1][2] if number + 1 < len(places) else None
         if controls:
             if _is_control(values[at], following, exact):
+                words[name] = values[at]
                 at += 1
         elif isinstance(widget, Choice) and len(values) - at > remaining and _is_word(values[at], following):
             at += 1
             if len(values) - at > remaining and isinstance(values[at], str):
                 at += 1  # the filter
-    return Aligned(found, sum(value is not None for value in values[at:]))
+    return Aligned(found, sum(value is not None for value in values[at:]), words)
 
 
 def _is_control(value: Any, following: Any, exact: bool) -> bool:

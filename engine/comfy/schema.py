@@ -15,6 +15,7 @@ from ..node.context import Files
 from ..node.registry import Registry
 from ..node.spec import MISSING, InputSpec, NodeSpec
 from ..node.widget import Bool, Choice, File, Float, Int, Seed, Text, Widget
+from .facts import facts
 
 __all__ = ["input_config", "object_info", "object_info_of", "object_info_text"]
 
@@ -114,6 +115,7 @@ def _entry(spec: NodeSpec, files: Files | None) -> dict[str, Any]:
         found["experimental"] = True
     if spec.aliases:
         found["search_aliases"] = list(spec.aliases)
+    found["loom"] = facts(spec)
     return found
 
 

@@ -18,22 +18,19 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from .. import library
 from ..errors import UserError, brief
-from ..server import routes_comfy, routes_files, routes_loom
+from ..server import routes_comfy, routes_editor, routes_files, routes_loom
 from ..server.access import Policy
 from ..server.app import build_app
+from ..server.editor import EditorBuild
 from ..server.hub import Hub
 from ..server.limits import HEAD_BYTES
 from ..server.log import set_up_log
 from ..server.policy import is_loopback
 from ..server.recent_log import RecentLog
-from ..server.reply import Reply
 from ..server.slow_heads import PatientProtocol
 from ..server.socket_transport import LoomSocket
 from ..server.store import Store
@@ -76,11 +73,13 @@ async def _serve(args: argparse.Namespace, settings: Settings, policy: Policy, l
     workers = Workers()
     previews = args.preview_method != "none"
     hub = Hub(settings, folders, registry, store, workers, __version__, plain_previews=previews)
+    editor = EditorBuild(library.package_root(), _progress)
     loop = asyncio.get_running_loop()
     recent.listener = lambda entry: loop.call_soon_threadsafe(hub.sessions.logs, [entry])
-    server = _Server(_config(_application(hub, policy, recent)))
+    server = _Server(_config(_application(hub, policy, recent, editor)))
     stop, at_once = asyncio.Event(), asyncio.Event()
     with _signals(stop, at_once):
+        editor.start()
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.002)
@@ -91,6 +90,7 @@ async def _serve(args: argparse.Namespace, settings: Settings, policy: Policy, l
         await asyncio.wait([asyncio.create_task(stop.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
         await _drained(hub, at_once, args.drain_seconds)
         await hub.sessions.close()
+        editor.stop()
         server.should_exit = True
         await serving
         await hub.stop(HURRIED_SECONDS if at_once.is_set() else STOP_SECONDS)
@@ -136,22 +136,10 @@ def _config(application: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _application(hub: Hub, policy: Policy, recent: RecentLog) -> ASGIApp:
+def _application(hub: Hub, policy: Policy, recent: RecentLog, editor: EditorBuild) -> ASGIApp:
     comfy = [*routes_comfy.routes(), *routes_files.routes()]
-    return build_app(hub, policy, recent, comfy=comfy, own=routes_loom.routes(), bare=[Route("/", _welcome)])
-
-
-async def _welcome(request: Request) -> Response:
-    """Say what this is; the editor's page takes this place."""
-    hub: Hub = request.app.state.hub
-    return Reply(
-        {
-            "latentloom": hub.version,
-            "api": "/api/loom/openapi.json",
-            "health": "/health",
-            "editor": None,
-        }
-    )
+    own, bare = routes_loom.routes(), routes_editor.routes()
+    return build_app(hub, policy, recent, editor, comfy=comfy, own=own, bare=bare)
 
 
 def _policy(args: argparse.Namespace, settings: Settings, port: int) -> Policy:
@@ -212,6 +200,10 @@ def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def _greet(policy: Policy, args: argparse.Namespace) -> None:
     """Say where the server is; with a token, the address that lets a browser in."""
     host = "127.0.0.1" if policy.wildcard else args.host
@@ -219,4 +211,3 @@ def _greet(policy: Policy, args: argparse.Namespace) -> None:
     print(f"Latentloom listens on {url}", flush=True)
     if policy.token is not None:
         print(f"Open {url}/?token={policy.token}", flush=True)
-

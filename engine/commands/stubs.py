@@ -1,6 +1,7 @@
-"""`latentloom stubs [--check]`: write what is generated from the manifest, or tell whether it is stale.
+"""`latentloom stubs [--check]`: write what is generated from our own declarations, or tell whether it is stale.
 
-That is `engine/graph/build.pyi`, by which editors complete the builder, and `docs/nodes.md`. Loads no torch.
+That is `engine/graph/build.pyi`, by which editors complete the builder, `docs/nodes.md`, and the types by which the
+browser's editor knows the server. Loads no torch.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ..graph.stubs import generate
 from ..library import MANIFEST, built_in_packages, package_root
 from ..node.manifest import load
 from .reference import reference
+from .web_types import web_types
 
 __all__ = ["main"]
 
@@ -24,6 +26,8 @@ def main(args: argparse.Namespace) -> int:
     wanted = {root / "engine" / "graph" / "build.pyi": generate(specs)}
     if (root / "docs").is_dir():  # an installed package has no documents
         wanted[root / "docs" / "nodes.md"] = reference(specs)
+    if (root / "web" / "src").is_dir():  # nor the editor's sources
+        wanted[root / "web" / "src" / "server" / "protocol.ts"] = web_types()
     old = [path for path, text in wanted.items() if _content(path) != text]
     if args.check:
         for path in old:

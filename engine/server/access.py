@@ -26,7 +26,7 @@ __all__ = ["Gate", "Policy"]
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Bodies that are not JSON, or JSON that ComfyUI's page sends as text.
-TAKES_FILES = ("/upload/", "/userdata/", "/settings")
+TAKES_FILES = ("/upload/", "/userdata/", "/settings", "/loom/open")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 _PAGE = (

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from ..errors import EngineBug, LatentloomError
 from .access import Gate, Policy
+from .editor import EditorBuild
 from .hub import Hub
 from .problems import problem_response
 from .recent_log import RecentLog
@@ -31,12 +32,13 @@ def build_app(
     hub: Hub,
     policy: Policy,
     log: RecentLog,
+    editor: EditorBuild,
     *,
     comfy: Iterable[Route],
     own: Iterable[Route],
     bare: Iterable[BaseRoute],
 ) -> ASGIApp:
-    """Return the application. log: what `/internal/logs` shows.
+    """Return the application. log: what `/internal/logs` shows. editor: the page, or what is to be said of it.
 
     comfy: routes that stand both bare and under /api. own: routes that stand where they say. bare: pages and the like,
     asked last.
@@ -60,6 +62,7 @@ def build_app(
     app.router.redirect_slashes = False
     app.state.hub = hub
     app.state.log = log
+    app.state.editor = editor
     return Gate(app, policy)
 
 

@@ -22,8 +22,11 @@ def preview_plain(picture: bytes, form: Format) -> bytes:
     return _word(_PREVIEW) + _word(_FORMATS[form]) + picture
 
 
-def preview_with_metadata(picture: bytes, form: Format, *, job: str, node: str, display: str) -> bytes:
-    """Return a preview that says whose it is: kind 4, length, JSON, picture."""
+def preview_with_metadata(picture: bytes, form: Format, *, job: str, node: str, display: str, at: float) -> bytes:
+    """Return a preview that says whose it is: kind 4, length, JSON, picture.
+
+    at: when the node handed the picture over, in seconds since 1970.
+    """
     about = strict_json(
         {
             "node_id": node,
@@ -32,6 +35,7 @@ def preview_with_metadata(picture: bytes, form: Format, *, job: str, node: str, 
             "parent_node_id": display if display != node else None,
             "real_node_id": display,
             "image_type": f"image/{form}",
+            "at": round(at, 4),
         }
     ).encode()
     return _word(_PREVIEW_WITH_METADATA) + _word(len(about)) + about + picture

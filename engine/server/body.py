@@ -16,7 +16,16 @@ from starlette.requests import Request
 
 from ..errors import UserError, brief
 
-__all__ = ["DIGITS", "JSON_BYTES", "JSON_DEPTH", "JSON_VALUES", "parse_json", "read_bytes", "read_json"]
+__all__ = [
+    "DIGITS",
+    "JSON_BYTES",
+    "JSON_DEPTH",
+    "JSON_VALUES",
+    "check_document",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+]
 
 JSON_BYTES = 32 << 20
 JSON_DEPTH = 64
@@ -61,7 +70,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 def parse_json(data: bytes) -> Any:
     """Parse strict JSON in UTF-8. Raises: UserError P101, P103, P104."""
     if data.count(b",") + data.count(b"[") + data.count(b"{") > JSON_VALUES:
-        raise UserError("P103", "request body", f"at most {JSON_VALUES} values", "more", "Send less at once.")
+        raise _too_many()
     try:
         text = data.decode("utf-8-sig")
         if _may_be_large(data):
@@ -78,9 +87,17 @@ def parse_json(data: bytes) -> Any:
     return document
 
 
+def check_document(document: Any, where: str) -> None:
+    """Hold data that was parsed elsewhere to the caps of a request's JSON. Raises: UserError P101, P103."""
+    try:
+        _check(document, texts=True)
+    except UserError as error:
+        raise UserError(error.code, where, error.expected, error.got, error.fix) from None
+
+
 def _check(document: Any, *, texts: bool) -> None:
     """Refuse what is nested too deep and, where escapes could have made it, text that UTF-8 cannot hold."""
-    level, depth = [document], 0
+    level, depth, seen = [document], 0, 0
     while level:
         below: list[Any] = []
         deeper = False
@@ -95,6 +112,9 @@ def _check(document: Any, *, texts: bool) -> None:
                 raise _unfit("text of whole characters", f"half of a surrogate pair in {brief(value)}")
         if deeper and depth == JSON_DEPTH:
             raise _too_deep()
+        seen += len(below)
+        if seen > 2 * JSON_VALUES:  # names and values; of what was parsed elsewhere, and never counted before
+            raise _too_many()
         level, depth = below, depth + 1
 
 
@@ -132,6 +152,10 @@ def _constant(text: str) -> Any:
 def _number(got: str) -> UserError:
     expected = f"finite numbers, whole ones of at most {DIGITS} digits"
     return UserError("P104", "request body", expected, got, "Send another number, or null.")
+
+
+def _too_many() -> UserError:
+    return UserError("P103", "request body", f"at most {JSON_VALUES} values", "more", "Send less at once.")
 
 
 def _too_deep() -> UserError:

@@ -136,12 +136,16 @@ def edit(
     graph: dict[str, Any] | None,
     title: str | None,
     held: bool | None,
+    extra: dict[str, Any] | None = None,
 ) -> Job:
     """Change a pending job. Raises: UserError J005, J006, J007."""
     job = _pending(connection, job_id)
     if graph is not None:
         job = replace(job, graph=graph, error=None)
-        asked = pack([graph, job.targets, job.extra, job.node_errors])
+    if extra is not None:
+        job = replace(job, extra=extra)
+    if graph is not None or extra is not None:
+        asked = pack([job.graph, job.targets, job.extra, job.node_errors])
         update(connection, job.sequence, asked=asked)
     if title is not None:
         job = replace(job, title=title)

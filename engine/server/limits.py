@@ -15,10 +15,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import UserError, brief
 
-__all__ = ["BODY_BYTES", "FILE_BYTES", "HEAD_BYTES", "Exchange", "body_limit", "check_head"]
+__all__ = ["BODY_BYTES", "FILE_BYTES", "HEAD_BYTES", "OPEN_BYTES", "Exchange", "body_limit", "check_head"]
 
 BODY_BYTES = 32 << 20
 FILE_BYTES = 100 << 20  # ComfyUI's cap for uploads
+OPEN_BYTES = 64 << 20  # of a picture or film that carries a workflow
 FORM_BYTES = 128 << 10  # what a form has around its file: 16 parts with their heads
 HEAD_BYTES = 16 << 10
 HEADER_COUNT = 100
@@ -28,10 +29,13 @@ LINGER_SECONDS, LINGER_BYTES = 2.0, 8 << 20
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FILES = ("/upload/", "/userdata/")
+_OPEN = "/api/loom/open"
 
 
 def body_limit(path: str) -> int:
     """Return how many bytes a request to `path` may carry."""
+    if path == _OPEN:
+        return OPEN_BYTES
     return FILE_BYTES + FORM_BYTES if path.removeprefix("/api").startswith(_FILES) else BODY_BYTES
 
 

@@ -5,11 +5,12 @@ A test compares it with the routes in both directions. Limits come from the modu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .jobs import ENDED, State
 from .openapi_comfy import comfy_paths
+from .openapi_editor import editor_paths, editor_schemas
+from .openapi_parts import as_json, operation, query, words
 from .openapi_schemas import COUNT, SEQUENCE, TEXT, Schema, listed, record, ref, schemas
 from .routes_loom_jobs import MAX_OFFSET, MAX_PAGE, SORTS
 from .routes_loom_state import MAX_POINTS, MAX_STEP
@@ -35,22 +36,35 @@ def document(version: str) -> dict[str, Any]:
             {"name": "jobs", "description": "submit, follow, compare and change jobs"},
             {"name": "check", "description": "graphs and node types"},
             {"name": "workflows", "description": "saved workflows as calls with typed inputs"},
+            {"name": "documents", "description": "documents of the editor: opened from anything, saved with revisions"},
             {"name": "state", "description": "queue, workers, memory, curves"},
             {"name": "health", "description": "for whoever watches the server"},
             {"name": "comfyui", "description": "ComfyUI's own API"},
         ],
         "security": [{}, {"token": []}],
-        "paths": {**_jobs(), **_control(), **_check(), **_workflows(), **_state(), **_health(), **comfy_paths()},
+        "paths": {
+            **_jobs(),
+            **_control(),
+            **_check(),
+            **_workflows(),
+            **editor_paths(),
+            **_state(),
+            **_health(),
+            **comfy_paths(),
+        },
         "components": {
-            "schemas": schemas(),
+            "schemas": {**schemas(), **editor_schemas()},
             "responses": {
-                "Error": {"description": "An error, with its code.", "content": _json(ref("Error"))},
+                "Error": {"description": "An error, with its code.", "content": as_json(ref("Error"))},
                 "Unavailable": {
                     "description": "No worker came up in time, or the server is stopping; try again.",
                     "headers": {"Retry-After": {"schema": COUNT, "description": "seconds"}},
-                    "content": _json(ref("Error")),
+                    "content": as_json(ref("Error")),
                 },
-                "Full": {"description": "The disk is full; nothing was acknowledged.", "content": _json(ref("Error"))},
+                "Full": {
+                    "description": "The disk is full; nothing was acknowledged.",
+                    "content": as_json(ref("Error")),
+                },
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -60,20 +74,20 @@ def document(version: str) -> dict[str, Any]:
 def _jobs() -> Schema:
     states = ", ".join(State)
     page = [
-        _query("state", {**TEXT, "pattern": _words(State)}, f"one or more, with commas: {states}"),
-        _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 100}, "jobs of a page"),
-        _query("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}, "jobs passed over"),
-        _query("sort", {"enum": list(SORTS), "default": SORTS[0]}, 'with "-" downwards'),
-        _query("cursor", TEXT, '"next" of the page before; only when sorted by "created"'),
+        query("state", {**TEXT, "pattern": words(State)}, f"one or more, with commas: {states}"),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 100}, "jobs of a page"),
+        query("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}, "jobs passed over"),
+        query("sort", {"enum": list(SORTS), "default": SORTS[0]}, 'with "-" downwards'),
+        query("cursor", TEXT, '"next" of the page before; only when sorted by "created"'),
     ]
-    ended = _query("state", {**TEXT, "pattern": _words(ENDED)}, "one or more ended states, with commas", required=True)
+    ended = query("state", {**TEXT, "pattern": words(ENDED)}, "one or more ended states, with commas", required=True)
     printable = {**TEXT, "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"}
     key = {"name": "Idempotency-Key", "in": "header", "schema": printable}
     jobs = listed(ref("Job"))
     following = {"type": ["string", "null"]}
     return {
         "/api/loom/jobs": {
-            "post": _operation(
+            "post": operation(
                 "jobs",
                 "Submit one job, or many of which all or none are queued",
                 {201: record({"job": ref("Job"), "jobs": jobs}, "job", "jobs"), 200: record({"job": ref("Job")})},
@@ -81,25 +95,25 @@ def _jobs() -> Schema:
                 {"oneOf": [ref("Submission"), ref("Submissions")]},
                 507,
             ),
-            "get": _operation(
+            "get": operation(
                 "jobs",
                 "List jobs, without their graphs and outputs",
                 {200: record({"jobs": jobs, "total": COUNT, "more": {"type": "boolean"}, "next": following})},
                 page,
             ),
-            "delete": _operation(
+            "delete": operation(
                 "jobs", "Forget ended jobs; their files stay", {200: record({"deleted": COUNT})}, [ended]
             ),
         },
         "/api/loom/jobs/{job}": {
-            "get": _operation("jobs", "One job, whole", {200: record({"job": ref("JobDetail")})}, [_JOB]),
-            "patch": _operation(
+            "get": operation("jobs", "One job, whole", {200: record({"job": ref("JobDetail")})}, [_JOB]),
+            "patch": operation(
                 "jobs", "Change a job that waits", {200: record({"job": ref("Job")})}, [_JOB], ref("Edit"), 507
             ),
-            "delete": _operation("jobs", "Forget an ended job", {200: record({"deleted": listed(TEXT)})}, [_JOB]),
+            "delete": operation("jobs", "Forget an ended job", {200: record({"deleted": listed(TEXT)})}, [_JOB]),
         },
         "/api/loom/jobs/{job}/diff/{other}": {
-            "get": _operation(
+            "get": operation(
                 "jobs",
                 "What leads from one job's graph to another's",
                 {200: ref("Diff")},
@@ -113,7 +127,7 @@ def _control() -> Schema:
     job = {200: record({"job": ref("Job")})}
     new = {201: record({"job": ref("Job")})}
     paths = {
-        f"/api/loom/jobs/{{job}}/{name}": {"post": _operation("jobs", summary, job, [_JOB])}
+        f"/api/loom/jobs/{{job}}/{name}": {"post": operation("jobs", summary, job, [_JOB])}
         for name, summary in (
             ("cancel", "Cancel a job that waits or runs"),
             ("front", "Put a job that waits ahead of the others"),
@@ -125,28 +139,28 @@ def _control() -> Schema:
         ("retry", "Queue a job that failed or was cancelled once more"),
         ("duplicate", "Queue a copy of a job, with changes if wanted"),
     ):
-        operation = _operation("jobs", summary, new, [_JOB], ref("Changes"), 507)
-        operation["requestBody"]["required"] = False
-        paths[f"/api/loom/jobs/{{job}}/{name}"] = {"post": operation}
+        described = operation("jobs", summary, new, [_JOB], ref("Changes"), 507)
+        described["requestBody"]["required"] = False
+        paths[f"/api/loom/jobs/{{job}}/{name}"] = {"post": described}
     return paths
 
 
 def _check() -> Schema:
     kind = {"name": "type", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
-    notes = listed({"type": "object", "description": "what of a graph in UI format did not map; it stops nothing"})
+    notes = listed(ref("Note"))
     problems = record({"ok": {"type": "boolean"}, "nodes": COUNT, "problems": listed(ref("Problem")), "report": notes})
     node = {"type": "object"}
     return {
-        "/api/loom/check": {"post": _operation("check", "Every problem of a graph", {200: problems}, [], ref("Check"))},
+        "/api/loom/check": {"post": operation("check", "Every problem of a graph", {200: problems}, [], ref("Check"))},
         "/api/loom/nodes": {
-            "get": _operation(
+            "get": operation(
                 "check",
                 "All node types, and the packs that could not be loaded",
                 {200: record({"nodes": node, "failures": listed(record({"name": TEXT, "error": TEXT}))})},
             )
         },
-        "/api/loom/nodes/{type}": {"get": _operation("check", "One node type", {200: record({"node": node})}, [kind])},
-        "/api/loom/openapi.json": {"get": _operation("check", "This document", {200: {"type": "object"}})},
+        "/api/loom/nodes/{type}": {"get": operation("check", "One node type", {200: record({"node": node})}, [kind])},
+        "/api/loom/openapi.json": {"get": operation("check", "This document", {200: {"type": "object"}})},
     }
 
 
@@ -157,14 +171,13 @@ def _workflows() -> Schema:
     }  # fmt: skip
     wait = {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0}
     place = record({"name": TEXT, "type": TEXT, "node": TEXT})
-    note = record({"level": TEXT, "code": TEXT, "node": {}, "type": {}, "text": TEXT})
-    fields = {"job": ref("Job"), "results": listed(place), "notes": listed(note), "outputs": {"type": "object"}}
+    fields = {"job": ref("Job"), "results": listed(place), "notes": listed(ref("Note")), "outputs": {"type": "object"}}
     ran = record(fields, "outputs")
-    run = _operation(
+    run = operation(
         "workflows",
         "Run a workflow with these inputs; its results stand under outputs once the job has ended",
         {201: ran, 200: ran},
-        [name, _query("wait", wait, "seconds to wait for the end")],
+        [name, query("wait", wait, "seconds to wait for the end")],
         ref("Run"),
         507,
     )
@@ -174,10 +187,10 @@ def _workflows() -> Schema:
     )
     return {
         "/api/loom/workflows": {
-            "get": _operation("workflows", "All saved workflows", {200: record({"workflows": listed(entry)})})
+            "get": operation("workflows", "All saved workflows", {200: record({"workflows": listed(entry)})})
         },
         "/api/loom/workflows/{name}": {
-            "get": _operation(
+            "get": operation(
                 "workflows", "What a workflow takes and gives", {200: record({"workflow": ref("Workflow")})}, [name]
             )
         },
@@ -191,30 +204,28 @@ def _state() -> Schema:
     points = {"type": "integer", "minimum": 1, "maximum": MAX_POINTS, "default": MAX_POINTS}
     return {
         "/api/loom/queue": {
-            "get": _operation("state", "Whether jobs are taken, and what runs", {200: ref("Queue")}),
-            "post": _operation(
+            "get": operation("state", "Whether jobs are taken, and what runs", {200: ref("Queue")}),
+            "post": operation(
                 "state", "Pause or go on; cancel jobs by id or by range", {200: controlled}, [], ref("Control")
             ),
         },
         "/api/loom/ledger": {
-            "get": _operation(
+            "get": operation(
                 "state", "What a worker holds in memory, on the device and on disk", {200: record({"ledger": {}})}
             )
         },
         "/api/loom/workers": {
-            "get": _operation(
-                "state", "The workers and how they are", {200: record({"workers": listed(ref("Worker"))})}
-            )
+            "get": operation("state", "The workers and how they are", {200: record({"workers": listed(ref("Worker"))})})
         },
         "/api/loom/metrics/{job}": {
-            "get": _operation(
+            "get": operation(
                 "state",
                 "The curves of a job that trains or trained",
                 {200: curves},
                 [
                     _JOB,
-                    _query("after", {**SEQUENCE, "maximum": MAX_STEP}, "only later steps"),
-                    _query("points", points, "at most, of each curve"),
+                    query("after", {**SEQUENCE, "maximum": MAX_STEP}, "only later steps"),
+                    query("points", points, "at most, of each curve"),
                 ],
             )
         },
@@ -225,48 +236,10 @@ def _health() -> Schema:
     well = record({"ok": {"const": True}, "version": TEXT, "uptime": {"type": "number"}, "workers": {"type": "object"}})
     ready = record({"ready": {"type": "boolean"}, "missing": listed(TEXT)})
     paths: Schema = {
-        "/health": {"get": _operation("health", "Whether the process answers", {200: well})},
-        "/ready": {"get": _operation("health", "Whether a job sent now would run", {200: ready, 503: ready})},
-        "/metrics": {"get": _operation("health", "Figures for Prometheus", {})},
+        "/health": {"get": operation("health", "Whether the process answers", {200: well})},
+        "/ready": {"get": operation("health", "Whether a job sent now would run", {200: ready, 503: ready})},
+        "/metrics": {"get": operation("health", "Figures for Prometheus", {})},
     }
     figures = {"description": "Prometheus' text format 0.0.4.", "content": {"text/plain": {"schema": TEXT}}}
     paths["/metrics"]["get"]["responses"]["200"] = figures
     return paths
-
-
-def _operation(
-    tag: str,
-    summary: str,
-    answers: Mapping[int, Schema],
-    parameters: Iterable[Schema] = (),
-    body: Schema | None = None,
-    *also: int,
-) -> dict[str, Any]:
-    """Return one operation; also: 507 where something is written before it is acknowledged."""
-    responses: dict[str, Any] = {
-        str(status): {"description": summary, "content": _json(schema)} for status, schema in answers.items()
-    }
-    responses.setdefault("503", {"$ref": "#/components/responses/Unavailable"})
-    for status in also:
-        responses[str(status)] = {"$ref": "#/components/responses/Full"}
-    responses["4XX"] = {"$ref": "#/components/responses/Error"}
-    operation: dict[str, Any] = {"tags": [tag], "summary": summary, "responses": responses}
-    if given := list(parameters):
-        operation["parameters"] = given
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": _json(body)}
-    return operation
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
-
-
-def _query(name: str, schema: Schema, description: str, *, required: bool = False) -> Schema:
-    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
-
-
-def _words(words: Iterable[State]) -> str:
-    """Return the pattern of one or more of `words` with commas between them."""
-    one = f"({'|'.join(sorted(words))})"
-    return f"^{one}(,{one})*$"

@@ -12,7 +12,10 @@ from .routes_loom_jobs import MAX_AT_ONCE
 from .routes_loom_state import MAX_IDS, MAX_SEQUENCE, PAUSE
 from .submissions import LONGEST_ID, LONGEST_TITLE, MAX_NODES, MAX_PRIORITY
 
-__all__ = ["COUNT", "EXAMPLE", "SEQUENCE", "TEXT", "listed", "record", "ref", "schemas"]
+__all__ = [
+    "COUNT", "EXAMPLE", "FLAG", "NUMBER", "OBJECT", "SECONDS", "SEQUENCE", "TEXT", "Schema", "listed", "or_null",
+    "record", "ref", "schemas", "strict",
+]  # fmt: skip
 
 Schema = dict[str, Any]
 
@@ -54,7 +57,7 @@ def schemas() -> dict[str, Schema]:
 
 def _errors() -> dict[str, Schema]:
     parts = dict.fromkeys(("code", "kind", "where", "expected", "got", "fix", "message"), TEXT)
-    places = {name: _or_null(TEXT) for name in ("node_id", "input")}
+    places = {name: or_null(TEXT) for name in ("node_id", "input")}
     return {
         "Problem": {
             **record({**parts, **places}),
@@ -66,7 +69,7 @@ def _errors() -> dict[str, Schema]:
 
 def _requests() -> dict[str, Schema]:
     graph = {
-        "graph": _or_null(ref("Graph")),
+        "graph": or_null(ref("Graph")),
         "workflow": _given("string", minLength=1, maxLength=1024, description="name of a saved workflow, for a graph"),
     }
     order = {
@@ -76,7 +79,7 @@ def _requests() -> dict[str, Schema]:
         "held": _given("boolean", description="wait until released"),
     }
     targets = {
-        "targets": _or_null(
+        "targets": or_null(
             {**listed({"type": "string", "minLength": 1, "maxLength": 256}, minItems=1, maxItems=MAX_NODES),
              "description": "ids of the nodes wanted; all with an effect if not given"}
         )
@@ -88,7 +91,7 @@ def _requests() -> dict[str, Schema]:
     }
     one = {**graph, **targets, **order, **sender}
     node = record({"class_type": TEXT, "inputs": OBJECT, "_meta": OBJECT}, "_meta")
-    span = _strict({"from": SEQUENCE, "to": SEQUENCE}, "from", "to")
+    span = strict({"from": SEQUENCE, "to": SEQUENCE}, "from", "to")
     ids = {"ids": listed({"type": "string", "minLength": 1, "maxLength": 256}, minItems=1, maxItems=MAX_IDS)}
     return {
         "Graph": {
@@ -102,26 +105,26 @@ def _requests() -> dict[str, Schema]:
             "nodes of unknown type, and what they feed, are left out of it if something remains",
         },
         "Submission": {
-            **_strict(one),
+            **strict(one),
             **_either("graph", "workflow"),
             "examples": [{"graph": EXAMPLE, "title": "Grey"}],
         },
-        "Submissions": _strict({"jobs": listed(ref("Submission"), minItems=1, maxItems=MAX_AT_ONCE)}, "jobs"),
-        "Run": _strict(
+        "Submissions": strict({"jobs": listed(ref("Submission"), minItems=1, maxItems=MAX_AT_ONCE)}, "jobs"),
+        "Run": strict(
             {"inputs": _given("object", description="by name, as the workflow's schema says"), **order, **sender}
         ),
-        "Edit": {**_strict({**order, **graph}), "minProperties": 1},
-        "Changes": _strict({**order, **graph}),
+        "Edit": {**strict({**order, **graph}), "minProperties": 1},
+        "Changes": strict({**order, **graph}),
         "Check": {  # any object may be asked about; what is no graph is among the problems
-            **_strict({**graph, "graph": _given("object"), **targets}),
+            **strict({**graph, "graph": _given("object"), **targets}),
             **_either("graph", "workflow"),
             "examples": [{"graph": EXAMPLE}],
         },
         "Control": {
-            **_strict(
+            **strict(
                 {
                     "pause": {"enum": [*PAUSE, None]},
-                    "cancel": {"oneOf": [_strict(ids, "ids"), span]},
+                    "cancel": {"oneOf": [strict(ids, "ids"), span]},
                 }
             ),
             "minProperties": 1,
@@ -130,7 +133,7 @@ def _requests() -> dict[str, Schema]:
 
 
 def _answers() -> dict[str, Schema]:
-    place = {**dict.fromkeys(("node", "type"), _or_null(TEXT)), **dict.fromkeys(("value", "total"), _or_null(NUMBER))}
+    place = {**dict.fromkeys(("node", "type"), or_null(TEXT)), **dict.fromkeys(("value", "total"), or_null(NUMBER))}
     running = record(place)
     job = {
         "id": TEXT,
@@ -140,30 +143,39 @@ def _answers() -> dict[str, Schema]:
         "priority": NUMBER,
         "title": TEXT,
         "created": SECONDS,
-        "started": _or_null(SECONDS),
-        "ended": _or_null(SECONDS),
+        "started": or_null(SECONDS),
+        "ended": or_null(SECONDS),
         "attempts": COUNT,
-        "device": _or_null(TEXT),
-        "client_id": _or_null(TEXT),
+        "device": or_null(TEXT),
+        "client_id": or_null(TEXT),
         "nodes": COUNT,
         "outputs_count": COUNT,
-        "error": _or_null(OBJECT),
+        "error": or_null(OBJECT),
         "running": running,
     }
     whole = {
         **job,
-        "targets": _or_null(listed(TEXT)),
+        "targets": or_null(listed(TEXT)),
         "graph": OBJECT,
         "extra": OBJECT,
         "node_errors": OBJECT,
-        "outputs": {**OBJECT, "description": "node to kind to items"},
+        "outputs": {
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": listed(OBJECT)},
+            "description": "node to kind to items",
+        },
         "stats": {**OBJECT, "description": '"seconds" and "memory" by node, "cached" and "ran" as counts'},
-        "idempotency_key": _or_null(TEXT),
+        "idempotency_key": or_null(TEXT),
         "live": {**OBJECT, "description": "while it runs: node to where it stands, outputs so far"},
     }
     change = record({"input": TEXT, "was": {}, "now": {}}, "was", "now")
     node = {"node": TEXT, "type": TEXT, "title": TEXT}
+    note = {"level": {"enum": ["info", "warning", "error"]}, "code": TEXT, "node": or_null(TEXT), "type": or_null(TEXT)}
     return {
+        "Note": {
+            **record({**note, "text": TEXT}),
+            "description": "what of a workflow did not map, or was replaced; it stops nothing",
+        },
         "Job": record(job, "running"),
         "JobDetail": record(whole, "running", "live"),
         "Workflow": record(
@@ -192,14 +204,14 @@ def _answers() -> dict[str, Schema]:
         "Queue": record(
             {"paused": {"enum": list(PAUSE)}, "draining": FLAG, "counts": _counts(), "running": listed(ref("Job"))}
         ),
-        "Curve": record({"node": TEXT, "name": TEXT, "steps": listed(NUMBER), "values": listed(_or_null(NUMBER))}),
+        "Curve": record({"node": TEXT, "name": TEXT, "steps": listed(NUMBER), "values": listed(or_null(NUMBER))}),
         "Worker": record(
             {
                 "name": TEXT,
-                "device": _or_null(TEXT),
+                "device": or_null(TEXT),
                 "state": TEXT,
                 "restarts": COUNT,
-                "last_beat": _or_null(NUMBER),
+                "last_beat": or_null(NUMBER),
                 "info": OBJECT,
             }
         ),
@@ -215,7 +227,7 @@ def _given(kind: str, **limits: Any) -> Schema:
     return {"type": [kind, "null"], **limits}
 
 
-def _or_null(schema: Schema) -> Schema:
+def or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
@@ -230,6 +242,6 @@ def _either(one: str, other: str) -> Schema:
     }
 
 
-def _strict(properties: Schema, *required: str) -> Schema:
+def strict(properties: Schema, *required: str) -> Schema:
     """Return an object of requests: a field that is not known is refused."""
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}

@@ -38,7 +38,7 @@ class Previews:
         self._before = before
         self._job: str | None = None
         self._turn = 0  # counts jobs begun, as one and the same may be run twice
-        self._latest: dict[str, Preview] = {}
+        self._latest: dict[str, tuple[Preview, float]] = {}  # by node; with the time of its handing over
         self._next: dict[str, float] = {}  # by node: when another picture may be sent
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -61,7 +61,7 @@ class Previews:
     def add(self, event: Preview) -> None:
         """Take a picture; an earlier one of the node that was not sent yet is dropped."""
         with self._changed:
-            self._latest[event.node] = event
+            self._latest[event.node] = (event, time.time())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="latentloom-previews", daemon=True)
                 self._thread.start()
@@ -72,6 +72,7 @@ class Previews:
 
         Raises what Pillow raises for an object that is no picture: the node's error, as this is called by the node.
         """
+        at = time.time()
         picture, width, height = as_png(event.image)
         with self._sending:
             with self._changed:
@@ -79,11 +80,11 @@ class Previews:
                 self._latest.pop(event.node, None)
             if job is not None:
                 self._before()
-                self._send(encode({**_header(job, event, "png", width, height), "whole": True}, picture))
+                self._send(encode({**_header(job, event, at, "png", width, height), "whole": True}, picture))
 
     def _work(self) -> None:
         while True:
-            turn, job, event = self._take()
+            turn, job, event, at = self._take()
             try:
                 picture, width, height = as_jpeg(event.image)
             except _NO_PICTURE as error:
@@ -92,10 +93,10 @@ class Previews:
             with self._sending:
                 if self._job is not None and turn == self._turn:
                     self._before()
-                    self._send(encode(_header(job, event, "jpeg", width, height), picture))
+                    self._send(encode(_header(job, event, at, "jpeg", width, height), picture))
 
-    def _take(self) -> tuple[int, str, Preview]:
-        """Wait for a picture whose turn it is."""
+    def _take(self) -> tuple[int, str, Preview, float]:
+        """Wait for a picture whose turn it is; return it with the time of its handing over."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -106,7 +107,7 @@ class Previews:
                     self._changed.wait(self._next[due] - now)
                 else:
                     self._next[due] = now + INTERVAL_SECONDS
-                    return self._turn, self._job, self._latest.pop(due)
+                    return self._turn, self._job, *self._latest.pop(due)
 
 
 def as_jpeg(image: Any, longest_px: int = LONGEST_PX) -> tuple[bytes, int, int]:
@@ -137,6 +138,6 @@ def as_png(image: Any) -> tuple[bytes, int, int]:
     return buffer.getvalue(), picture.width, picture.height
 
 
-def _header(job: str, event: Preview, form: str, width: int, height: int) -> dict[str, Any]:
-    where = {"job": job, "node": event.node, "display": event.display}
+def _header(job: str, event: Preview, at: float, form: str, width: int, height: int) -> dict[str, Any]:
+    where = {"job": job, "node": event.node, "display": event.display, "at": at}
     return {"is": "preview", **where, "format": form, "width": width, "height": height}

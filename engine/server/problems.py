@@ -51,6 +51,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "F001": 404,
         "F003": 404,
         "F021": 409,
+        "F026": 409,
         "F024": 507,
         "F025": 404,
     }
@@ -67,7 +68,7 @@ def status_of(error: LatentloomError) -> int:
     return STATUS.get(error.code) or STATUS.get(error.code[:1], 400)
 
 
-def problem_response(error: LatentloomError, **more: int | str) -> Reply:
+def problem_response(error: LatentloomError, **more: int | float | str | None) -> Reply:
     """Return {"error": record} with the status of the error; an invalid graph's findings stand under "problems".
 
     more: further fields of the answer, such as which of many jobs is meant.

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from ..comfy.listing import Listing
 from ..comfy.schema import object_info_of, object_info_text
 from ..errors import LatentloomError
+from .compress import Content, packed, respond
 from .reach import hub_of
 from .reply import Reply
 
@@ -56,13 +57,14 @@ class _Info:
 
     def __init__(self) -> None:
         self._listing: Listing | None = None
+        self._content: Content | None = None
 
     async def all(self, request: Request) -> Response:
         """Every node type; lists of files are as the folders are now."""
         hub = hub_of(request)
         await hub.nodes_known()
-        text = await asyncio.to_thread(object_info_text, hub.registry, self._files(hub))  # folders may be slow to list
-        return Response(text, media_type="application/json")
+        content = await asyncio.to_thread(self._packed, hub)  # folders may be slow to list
+        return respond(request, content, "application/json")
 
     async def one(self, request: Request) -> Response:
         """One node type, {} when there is none of the name."""
@@ -70,6 +72,14 @@ class _Info:
         await hub.nodes_known()
         node_class = request.path_params["node_class"]
         return Reply(await asyncio.to_thread(object_info_of, node_class, hub.registry, self._files(hub)))
+
+    def _packed(self, hub: Hub) -> Content:
+        """Return the whole text, compressed anew only when it changed."""
+        text = object_info_text(hub.registry, self._files(hub))
+        content = self._content
+        if content is None or content.data is not text:
+            content = self._content = packed(text)
+        return content
 
     def _files(self, hub: Hub) -> Listing:
         if self._listing is None or self._listing.folders is not hub.folders:

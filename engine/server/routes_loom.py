@@ -13,8 +13,11 @@ from . import (
     routes_health,
     routes_loom_check,
     routes_loom_control,
+    routes_loom_documents,
     routes_loom_jobs,
+    routes_loom_open,
     routes_loom_state,
+    routes_loom_templates,
     routes_loom_workflows,
 )
 from .openapi import document
@@ -31,6 +34,9 @@ def routes() -> list[Route]:
         routes_loom_control,
         routes_loom_check,
         routes_loom_workflows,
+        routes_loom_open,
+        routes_loom_documents,
+        routes_loom_templates,
         routes_loom_state,
         routes_health,
     )

@@ -22,7 +22,15 @@ from .jobs import ENDED, Job, State, Submission
 from .problems import bad_field
 from .reach import hub_of, job_of
 from .reply import Reply
-from .submissions import LONGEST_TITLE, MAX_PRIORITY, check, graph_of
+from .submissions import (
+    LONGEST_TITLE,
+    MAX_PRIORITY,
+    check,
+    drawing_of,
+    graph_of,
+    with_drawing,
+    without_drawing,
+)
 
 __all__ = ["EDITS", "routes"]
 
@@ -143,6 +151,9 @@ async def _read_changes(request: Request, given: Fields, job: Job, every: bool =
             return table
 
         changes["graph"] = await asyncio.to_thread(work)
+        if "graph" in given or "workflow" in given:
+            drawing = drawing_of(given)
+            changes["extra"] = with_drawing(job.extra, drawing) if drawing else without_drawing(job.extra)
     return {name: value for name, value in changes.items() if value is not None}
 
 

@@ -126,10 +126,10 @@ class Sessions:
     def preview(self, job_id: str, client_id: str | None, header: Mapping[str, Any], picture: bytes) -> None:
         """Send a picture on its way to those who want it.
 
-        header: "node", "display", "format" ("jpeg" or "png"), and "whole" when the picture is a result, which is then
-        sent as state is: each one, in order.
+        header: "node", "display", "format" ("jpeg" or "png"), "at" (when it was handed over), and "whole" when the
+        picture is a result, which is then sent as state is: each one, in order.
         """
-        form, node, display = header["format"], header["node"], header["display"]
+        form, node, display, at = header["format"], header["node"], header["display"], header["at"]
         owners = self._audience.owners(client_id)
         plain = rich = b""
         for session in (*owners, *self._audience.watchers(job_id)):
@@ -137,7 +137,7 @@ class Sessions:
                 frame = plain = plain or binary_frame(preview_plain(picture, form))
             else:
                 frame = rich = rich or binary_frame(
-                    preview_with_metadata(picture, form, job=job_id, node=node, display=display)
+                    preview_with_metadata(picture, form, job=job_id, node=node, display=display, at=at)
                 )
             if not header.get("whole"):
                 session.offer_preview((job_id, node), frame)

@@ -214,11 +214,13 @@ class Store:
         graph: dict[str, Any] | None = None,
         title: str | None = None,
         held: bool | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> Job:
         """Change a job that waits; None leaves a part as it is. Raises: UserError J005, J006, J007."""
-        prepare(Submission(graph or {}, title=title or ""))
-        change = partial(changes.edit, job_id=job_id, graph=graph, title=title, held=held)
-        return await self._writer.ask(change, Weight.GROWING if graph is not None else Weight.NORMAL)
+        prepare(Submission(graph or {}, title=title or "", extra=extra or {}))
+        change = partial(changes.edit, job_id=job_id, graph=graph, title=title, held=held, extra=extra)
+        grows = graph is not None or extra is not None
+        return await self._writer.ask(change, Weight.GROWING if grows else Weight.NORMAL)
 
     async def delete(self, ids: Iterable[str]) -> list[str]:
         """Remove those of `ids` that have ended; return the ids that were."""

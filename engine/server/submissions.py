@@ -6,7 +6,7 @@ clients send is read in `engine/comfy`. Reads workflow files by name. Knows no s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ from .jobs import Submission
 from .problems import bad_field
 
 __all__ = [
-    "LONGEST_ID", "LONGEST_TITLE", "MAX_NODES", "MAX_PRIORITY", "SUBMISSION", "check", "graph_of", "opened_of",
-    "read_submission",
+    "LONGEST_ID", "LONGEST_TITLE", "MAX_NODES", "MAX_PRIORITY", "SUBMISSION", "check", "drawing_of", "graph_of",
+    "opened_of", "read_submission", "with_drawing", "without_drawing",
 ]  # fmt: skip
 
 MAX_NODES = 20_000
@@ -78,7 +78,30 @@ def read_submission(
     problems = check(table, registry, folders, submission.targets)
     if problems:
         raise InvalidGraph(problems)
-    return replace(submission, graph=table)
+    return replace(submission, graph=table, extra=with_drawing(submission.extra, drawing_of(given)))
+
+
+def drawing_of(given: Fields) -> dict[str, Any] | None:
+    """Return the document in UI format that is given as the graph, None where it is given otherwise."""
+    table = next((value for name in ("graph", "workflow") if isinstance(value := given.get(name), dict)), None)
+    table = None if table is None else _inner(table)
+    return table if is_ui(table) else None
+
+
+def with_drawing(extra: Mapping[str, Any], drawing: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the job's company with the document that it was drawn as: pictures carry it, and it opens again."""
+    if drawing is None:
+        return dict(extra)
+    known = extra.get("extra_pnginfo")
+    return {**extra, "extra_pnginfo": {**(known if isinstance(known, Mapping) else {}), "workflow": drawing}}
+
+
+def without_drawing(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the job's company for another graph: the document that is no longer its own is left out."""
+    known = extra.get("extra_pnginfo")
+    if not isinstance(known, Mapping) or "workflow" not in known:
+        return dict(extra)
+    return {**extra, "extra_pnginfo": {name: value for name, value in known.items() if name != "workflow"}}
 
 
 def graph_of(given: Fields, registry: Registry, folders: Folders) -> dict[str, Any]:
@@ -99,9 +122,7 @@ def opened_of(given: Fields, registry: Registry, folders: Folders) -> tuple[dict
         got = "neither" if table is None else "both"
         raise bad_field(given.where, 'a graph under "graph", or the name of a file under "workflow"', got)
     if name is None:
-        table = workflow if table is None else table
-        inner = table.get("prompt")  # the body of ComfyUI's POST /prompt, as its scripts keep it
-        table = inner if isinstance(inner, dict) and "class_type" not in inner else table
+        table = _inner(workflow if table is None else table)
         return _runnable(open_workflow(table, registry), registry) if is_ui(table) else (table, ())
     path = _workflow_file(name, folders)
     size = path.stat().st_size
@@ -111,6 +132,12 @@ def opened_of(given: Fields, registry: Registry, folders: Folders) -> tuple[dict
     if opened.graph.faults:
         raise InvalidGraph(opened.graph.faults)
     return _runnable(opened, registry) if opened.format == "ui" else (opened.api, ())
+
+
+def _inner(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the graph in the body of ComfyUI's POST /prompt, as its scripts keep it; any other as it is."""
+    inner = table.get("prompt")
+    return inner if isinstance(inner, dict) and "class_type" not in inner else table
 
 
 def _runnable(opened: Opened, registry: Registry) -> tuple[dict[str, Any], Report]:

@@ -33,9 +33,10 @@ ALLOWED = {
     "model_match": {"errors"},
     "headers": {"errors", "node", "models"},
     "guard": set(),
+    "editor_build": set(),  # the build backend loads it by its path
     "comfy": {"durable", "errors", "folders", "graph", "model_match", "model_paths", "node"},
     # The worker's side of it loads the engine, inside functions.
-    "server": CORE | {"comfy", "engine", "models", "pictures"},
+    "server": CORE | {"comfy", "editor_build", "engine", "models", "pictures"},
     "client": CORE,
     "bundle": CORE | {"comfy"},
     "find_models": CORE | {"comfy"},
@@ -50,6 +51,7 @@ ALLOWED = {
         "bundle",
         "unbundle",
         "comfy",
+        "editor_build",
         "find_models",
         "intake",
         "engine",
@@ -68,6 +70,7 @@ NODES = {
 TORCH_FREE = CORE | {
     "bundle",
     "unbundle",
+    "editor_build",
     "find_models",
     "function",
     "intake",

@@ -29,7 +29,7 @@ def test_every_entry_has_the_documented_form(nodes, folders):
     assert list(found) == list(nodes.ids)
     for name, entry in found.items():
         assert set(entry) >= KEYS and entry["name"] == name
-        assert set(entry) - KEYS <= {"output_tooltips", "deprecated", "experimental", "search_aliases"}
+        assert set(entry) - KEYS <= {"loom", "output_tooltips", "deprecated", "experimental", "search_aliases"}
         assert list(entry["input"]) == list(entry["input_order"])
         assert "required" in entry["input"]
         for section, inputs in entry["input"].items():

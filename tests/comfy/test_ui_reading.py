@@ -131,12 +131,15 @@ def test_a_hosts_values_are_by_the_definitions_names():
 )
 def test_lists_are_laid_along_widgets(values, found, surplus):
     places = [("seed", 1, None), ("flag", 0, Bool()), ("pick", 0, Choice(("a", "b")))]
-    assert align(values, places) == (found, surplus)
+    assert align(values, places)[:2] == (found, surplus)
 
 
 def test_a_control_word_that_is_a_choice_stays_a_choice():
     places = [("seed", 1, None), ("pick", 0, Choice(("fixed", "b")))]
-    assert align([1, "fixed"], places).values == {"seed": 1, "pick": "fixed"}
+    aligned = align([1, "fixed"], places)
+    assert (aligned.values, aligned.controls) == ({"seed": 1, "pick": "fixed"}, {})
+    aligned = align([1, "randomize", "fixed"], places)
+    assert (aligned.values, aligned.controls) == ({"seed": 1, "pick": "fixed"}, {"seed": "randomize"})
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,12 @@ class Serving:
         self.begun = time.perf_counter()
         self.log = data.with_name(f"{data.name}.log").open("ab")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, cwd=data.parent, env={**os.environ, **(environment or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            cwd=data.parent,
+            # A test that needs the editor builds it itself; a server that built beside it would slow the others down.
+            env={**os.environ, "LATENTLOOM_NO_WEB": "1", **(environment or {})},
         )
 
     def wait(self, seconds: float = 60) -> Serving:

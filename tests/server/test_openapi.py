@@ -127,6 +127,24 @@ def answered(client, method, path, address, **given):
     return answer
 
 
+def answered_about_documents(client):
+    every, one, move = (f"/api/loom/documents{rest}" for rest in ("", "/{name}", "/{name}/move"))
+    found = answered(client, "POST", "/api/loom/open", "/api/loom/open?name=x.json", json=chain()).json()
+    answered(client, "POST", "/api/loom/open", "/api/loom/open", json=[])
+    saved = answered(client, "PUT", one, f"{every}/a/b", json={"document": found["document"], "base": None}).json()
+    conflict = answered(client, "PUT", one, f"{every}/a/b", json={"document": found["document"], "base": None})
+    assert conflict.status_code == 409
+    answered(client, "GET", every, every)
+    answered(client, "GET", one, f"{every}/a/b")
+    answered(client, "GET", one, f"{every}/nothing")
+    answered(client, "POST", move, f"{every}/a/b/move", json={"to": "c", "base": saved["revision"]})
+    answered(client, "DELETE", one, f"{every}/c?base={'0' * 32}")
+    answered(client, "DELETE", one, f"{every}/c?base={saved['revision']}")
+    answered(client, "GET", "/api/loom/templates", "/api/loom/templates")
+    answered(client, "GET", "/api/loom/templates/{name}", "/api/loom/templates/txt2img")
+    answered(client, "GET", "/api/loom/templates/{name}", "/api/loom/templates/nothing")
+
+
 def test_answers_are_as_described(tmp_path):
     with desk.Client(tmp_path) as client:
         client.hub.workers = [desk.Worker("w0", "cpu", "idle", 0, 1.5, {"rss": 5})]
@@ -162,6 +180,7 @@ def test_answers_are_as_described(tmp_path):
             answered(client, "GET", f"/api/loom/{path}", f"/api/loom/{path}")
         client.hub.workers = []
         answered(client, "GET", "/api/loom/ledger", "/api/loom/ledger")
+        answered_about_documents(client)
         for path in ("/health", "/ready", "/metrics"):
             answered(client, "GET", path, path)
         client.hub.draining = True

@@ -45,12 +45,12 @@ def test_preview_for_clients_that_announced_nothing():
 
 
 def test_preview_with_metadata():
-    data = preview_with_metadata(b"PIC", "png", job="j", node="2.0.0.1", display="2")
+    data = preview_with_metadata(b"PIC", "png", job="j", node="2.0.0.1", display="2", at=1795412345.67891)
     kind, length = struct.unpack(">II", data[:8])
     assert kind == 4
     assert json.loads(data[8 : 8 + length]) == {
         "node_id": "2.0.0.1", "prompt_id": "j", "display_node_id": "2", "parent_node_id": "2", "real_node_id": "2",
-        "image_type": "image/png",
+        "image_type": "image/png", "at": 1795412345.6789,
     }  # fmt: skip
     assert data[8 + length :] == b"PIC"
 

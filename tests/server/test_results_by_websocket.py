@@ -39,7 +39,9 @@ def test_a_result_is_sent_at_once_as_it_is_after_what_happened_before() -> None:
     previews.begin("j")
     pixels = np.random.default_rng(0).integers(0, 256, (600, 1100, 3), np.uint8)
     batch.add(Started("1", "1", "SaveImageWebsocket"))
+    before = time.time()
     header, picture = sent(previews, frames, Preview("1", "9", pixels, whole=True))
+    assert before <= header.pop("at") <= time.time()
     assert header == {
         "is": "preview", "job": "j", "node": "1", "display": "9", "format": "png", "width": 1100, "height": 600,
         "whole": True,

@@ -72,7 +72,7 @@ def test_feature_flags_are_the_first_json_message(live, first, answer):
 
 
 def test_previews_are_plain_until_metadata_is_asked_for(live):
-    header = {"node": "3", "display": "3", "format": "jpeg"}
+    header = {"node": "3", "display": "3", "format": "jpeg", "at": 5.0}
     with live.comfy() as plain, live.comfy("clientId=new") as rich, live.comfy("clientId=deaf&previews=0") as deaf:
         for socket in (plain, rich, deaf):
             hear(socket)
@@ -86,7 +86,7 @@ def test_previews_are_plain_until_metadata_is_asked_for(live):
 
 
 def test_a_picture_that_is_a_result_arrives_each_time_and_in_its_place(live):
-    header = {"node": "9", "display": "9", "format": "png", "whole": True}
+    header = {"node": "9", "display": "9", "format": "png", "at": 5.0, "whole": True}
 
     def work():
         for number in range(5):
@@ -144,7 +144,7 @@ def test_another_websocket_server_than_ours_will_do():
         hear(me), hear(loom)
         run_through(live, "job", "me")
         assert [hear(me)["type"] for _ in RUN] == RUN
-        live.do(lambda: live.sessions.preview("job", "me", {"node": "3", "display": "3", "format": "png"}, b"PIC"))
+        live.do(lambda: live.sessions.preview("job", "me", {"node": "3", "display": "3", "format": "png", "at": 5.0}, b"PIC"))
         assert hear(me) == struct.pack(">II", 1, 2) + b"PIC"
         live.do(lambda: live.sessions.publish(live.journal.append_many("job", at(Queued(("1",)), Queued(("2",))))))
         assert [hear(loom)["seq"], hear(loom)["seq"]] == [1, 2]
@@ -272,7 +272,7 @@ def test_arrays_and_one_job(live):
 
 
 def test_previews_for_subscribers_who_may_change_their_mind(live):
-    header = {"node": "3", "display": "3", "format": "jpeg"}
+    header = {"node": "3", "display": "3", "format": "jpeg", "at": 5.0}
     with live.loom("previews=1") as wants, live.loom() as not_yet:
         hear(wants), hear(not_yet)
         assert live.previews == [True]

@@ -115,7 +115,7 @@ def test_previews_are_small_jpegs_the_latest_of_each_node_at_most_twenty_a_secon
     frames = Frames()
     previews = Previews(frames, lambda: None)
     previews.begin("j")
-    begun = time.monotonic()
+    begun, started = time.monotonic(), time.time()
     for level in range(60):
         previews.add(Preview("1", "1", np.full((64, 1024, 3), level * 4, np.uint8)))
         previews.add(Preview("2", "9", np.full((8, 8, 3), level * 4, np.uint8)))
@@ -127,6 +127,7 @@ def test_previews_are_small_jpegs_the_latest_of_each_node_at_most_twenty_a_secon
         assert 3 <= len(sent) <= most
         header, blob = sent[-1]
         picture = Image.open(io.BytesIO(blob))
+        assert started <= header.pop("at") <= time.time(), "when it was handed over"
         assert header == {
             "is": "preview", "job": "j", "node": node, "display": display, "format": "jpeg",
             "width": size[0], "height": size[1],
