@@ -16,12 +16,17 @@ export default defineConfig({
     sourcemap: false,
     target: "es2022",
     assetsInlineLimit: 2048,
+    modulePreload: { polyfill: false },
     // One file for all that the first load needs, instead of one for every set of panels that share something.
     rolldownOptions: {
       output: {
         codeSplitting: {
           groups: [
             { name: "first", tags: ["$initial"] },
+            {
+              name: "panels",
+              test: /[\\/]panels[\\/](Panel|JobRow|VirtualList|format|history|jobs|panel|templates)\.\w+$/,
+            },
             { name: "zh", test: /[\\/]i18n[\\/][^\\/]*\.zh\.json$/ },
           ],
         },

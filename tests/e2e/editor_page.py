@@ -36,7 +36,10 @@ class Editor:
 
     def ready(self) -> None:
         """Wait until the page can be used."""
-        self.page.wait_for_function("() => window.__latentloom?.types.getState().state === 'ready'")
+        # Keys are listened to once the page is drawn, which may be later than the node types are there.
+        self.page.wait_for_function(
+            "() => window.__latentloom?.types.getState().state === 'ready' && document.querySelector('.topbar') !== null"
+        )
 
     def reload(self) -> None:
         """Load the page again, as F5 does."""

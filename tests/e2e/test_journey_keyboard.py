@@ -116,7 +116,9 @@ class Hands:
         self.type(str(value))  # the field opens with all of it marked
         self.press("Enter")
         assert self.editor.value(node, name) == value
-        self.page.wait_for_function("name => document.activeElement?.closest('[data-widget]')?.dataset.widget === name", arg=name)
+        self.page.wait_for_function(
+            "name => document.activeElement?.closest('[data-widget]')?.dataset.widget === name", arg=name
+        )
 
     def run(self):
         document = self.editor.document()["id"]
@@ -138,6 +140,7 @@ def hands(page, server):
     editor = Editor(page, server)
     editor.open(empty=False)
     yield Hands(editor)
+    editor.settle()  # what the page told of last has arrived
     assert saw == []
 
 

@@ -159,11 +159,11 @@ def test_txt2img_by_mouse(page, server):
     assert editor.document() == before
     assert editor.opened()["file"]["name"] == "by mouse" and page.locator("[data-tab][data-changed]").count() == 0
     assert seen_picture(editor, saver)[1:] == (128, 128)
-    menu(editor, "edit.undo")
+    editor.command("edit.undo")
     assert editor.value(sampler, "seed") == 7
     page.locator("[data-tab][data-changed]").wait_for()
     for _ in range(100):
         if not editor.nodes():
             break
-        menu(editor, "edit.undo")
+        editor.command("edit.undo")
     assert editor.nodes() == [] and editor.links() == set()

@@ -39,7 +39,8 @@ def until_order(editor, panel, wanted, state="pending"):
 
 def until_state(editor, job, *states):
     editor.page.wait_for_function(
-        "([id, states]) => states.includes(window.__latentloom.runs.getState().jobs[id]?.state)", arg=[job, list(states)]
+        "([id, states]) => states.includes(window.__latentloom.runs.getState().jobs[id]?.state)",
+        arg=[job, list(states)],
     )
 
 
@@ -57,13 +58,34 @@ def server_state(server, job):
     return server.ask(f"/api/loom/jobs/{job}")[1]["job"]["state"]
 
 
+def cancel_all(server):
+    """End all that waits or runs."""
+    _, told = server.ask("/api/loom/jobs?state=pending,running")
+    if told["jobs"]:
+        server.ask("/api/loom/queue", {"pause": "no", "cancel": {"ids": [job["id"] for job in told["jobs"]]}}, "POST")
+    server.ask("/api/loom/queue", {"pause": "no"}, "POST")
+
+
 @pytest.fixture(autouse=True)
 def empty_queue(server):
     """No job of another test waits, runs or is remembered."""
-    server.ask("/api/loom/queue", {"pause": "no", "cancel": "all"}, "POST")
-    server.ask("/api/loom/jobs", method="DELETE")
+    cancel_all(server)
+    server.ask("/api/loom/jobs?state=done,failed,cancelled", method="DELETE")
     yield
-    server.ask("/api/loom/queue", {"pause": "no", "cancel": "all"}, "POST")
+    cancel_all(server)
+
+
+def queue(editor):
+    """Send the workflow; return the job's id. Its nodes go on showing the job that runs."""
+    before = set(editor.state("runs")["jobs"])
+    editor.canvas.focus()
+    editor.press("Control+Enter")
+    editor.page.wait_for_function(
+        "before => Object.keys(window.__latentloom.runs.getState().jobs).some(id => !before.includes(id))",
+        arg=list(before),
+    )
+    (job,) = set(editor.state("runs")["jobs"]) - before
+    return job
 
 
 @pytest.fixture
@@ -83,14 +105,13 @@ def waiting(editor, graph, server):
     """Four jobs that wait, with the numbers 1 to 4, behind one that takes its time; and the panel."""
     number, sleep, _ = graph
     editor.set_value(sleep, "milliseconds", 600000)
-    blocker = editor.run()
+    blocker = queue(editor)
     until_state(editor, blocker, "running")
     editor.set_value(sleep, "milliseconds", 10)
     ids = []
     for value in (1, 2, 3, 4):
         editor.set_value(number, "value", value)
-        editor.canvas.focus()
-        ids.append(editor.run())
+        ids.append(queue(editor))
     panel = editor.panel("queue")
     until_order(editor, panel, ids)
     assert order(panel, "running") == [blocker]
@@ -99,11 +120,11 @@ def waiting(editor, graph, server):
 
 def test_the_order_is_changed_by_mouse_and_by_keys(editor, server, waiting):
     panel, blocker, (one, two, three, four) = waiting
-    handle = editor.center(panel.locator(".job-draggable", has=row(panel, four)).locator(".job-handle"))
+    handle = editor.center(panel.locator(".job-draggable", has=row(editor.page, four)).locator(".job-handle"))
     height = row(panel, two).bounding_box()["y"] - row(panel, one).bounding_box()["y"]
     editor.drag(handle, (handle[0], handle[1] - 2 * height))
     until_order(editor, panel, [one, four, two, three])
-    panel.locator("li.virtual-row", has=row(panel, three)).focus()
+    panel.locator("li.virtual-row", has=row(editor.page, three)).focus()
     editor.press("Alt+ArrowUp")
     until_order(editor, panel, [one, four, three, two])
     act(editor, panel, two, "Run first")
@@ -134,12 +155,12 @@ def test_one_a_range_and_all_are_cancelled(editor, server, waiting):
     until_order(editor, panel, [])
     assert server_state(server, one) == "cancelled" and server_state(server, blocker) == "running"
     editor.page.locator("[data-toast]").get_by_role("button", name="Undo").click()
-    editor.page.wait_for_function(
-        "() => document.querySelectorAll('[data-job][data-state=pending]').length === 1"
-    )
+    editor.page.wait_for_function("() => document.querySelectorAll('[data-job][data-state=pending]').length === 1")
     (again,) = order(panel)
     _, told = server.ask(f"/api/loom/jobs/{again}")
-    assert [node["inputs"]["value"] for node in told["job"]["graph"].values() if node["class_type"] == "ProbeNumber"] == [1]
+    assert [
+        node["inputs"]["value"] for node in told["job"]["graph"].values() if node["class_type"] == "ProbeNumber"
+    ] == [1]
 
     panel.locator('[data-command="run.interrupt"]').click()
     editor.wait_done(blocker, expected="cancelled")
@@ -194,14 +215,13 @@ def test_the_queue_pauses_and_goes_on(editor, server, graph):
     panel = editor.panel("queue")
     panel.locator('[data-command="queue.pause"]').click()
     panel.locator('[data-command="queue.pause"][aria-pressed=true]').wait_for()
-    editor.canvas.focus()
-    job = editor.run()
+    job = queue(editor)
     until_order(editor, panel, [job])
     assert jobs(server)["paused"] != "no" and server_state(server, job) == "pending"
     # A page that is opened meanwhile knows of it.
     editor.wait_saved()
     editor.reload()
-    panel.locator('[data-command="queue.pause"][aria-pressed=true]').click()
+    editor.panel("queue").locator('[data-command="queue.pause"][aria-pressed=true]').click()
     editor.wait_done(job)
 
 
@@ -210,14 +230,13 @@ def test_the_history_survives_a_reload_and_clearing_can_be_taken_back(editor, se
     done = []
     for value in (1, 2, 3):
         editor.set_value(number, "value", value)
-        editor.canvas.focus()
-        done.append(editor.run())
+        done.append(queue(editor))
         editor.wait_done(done[-1])
     editor.wait_saved()
     editor.reload()
     panel = editor.panel("queue")
     until_order(editor, panel, done[::-1], "done")
-    assert editor.node(graph[2]).get_attribute("data-state") is not None or editor.node(graph[2]).inner_text()
+    editor.node(graph[2]).get_by_text("3", exact=True).wait_for()  # and what the last run made is on its node again
 
     panel.locator("[data-action=clear]").click()
     until_order(editor, panel, [], "done")
@@ -293,6 +312,22 @@ def test_what_only_the_server_knows_is_shown_at_the_input_too(editor, server, fa
     (problem,) = editor.state("runs")["problems"][editor.opened()["id"]]
     assert (problem["node_id"], problem["input"]) == (load, "image")
     editor.widget(load, "image").locator("[aria-invalid=true]").wait_for()
+
+
+def test_an_error_of_a_run_is_shown_at_the_input_that_it_names(editor, server):
+    graph = chain(3, first=5)
+    graph["1"] = {"class_type": "ProbeRefuse", "inputs": {"value": ["0", 0], "limit": 3}}
+    open_graph(editor, graph)
+    editor.wait_done(queue(editor), expected="failed")
+    editor.widget("1", "limit").locator("[aria-invalid=true]").wait_for()
+    assert editor.node("1").locator("[aria-invalid=true]").count() == 1
+    trouble = editor.node("1").locator(".node-trouble")
+    assert "Set limit to 5 or more." in trouble.inner_text()
+    trouble.click()
+    assert "Set limit to 5 or more." in editor.panel("inspector").locator("[data-run=failed]").inner_text()
+    editor.set_value("1", "limit", 5)
+    editor.wait_done(queue(editor))
+    assert editor.node("1").locator("[aria-invalid=true]").count() == 0
 
 
 def test_a_run_that_fails_says_at_which_node_and_why(editor, server):

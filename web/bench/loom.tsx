@@ -5,7 +5,7 @@ import "../src/theme.css";
 import { Canvas } from "../src/canvas/Canvas";
 import { readUi } from "../src/model/comfy";
 import { readTypes } from "../src/model/nodetypes";
-import type { JsonObject } from "../src/model/types";
+import type { DocNode, JsonObject } from "../src/model/types";
 import { docs, openDoc } from "../src/store/docs";
 import { runs } from "../src/store/runs";
 import { settings } from "../src/store/settings";
@@ -14,6 +14,7 @@ import { setView, ui } from "../src/store/ui";
 import { objectInfo, uiJson } from "./graph";
 
 const CLOSE = 0.7;
+const TOP = 40;
 
 export async function open(root: HTMLElement, n: number, fit: boolean): Promise<number> {
   Object.assign(window, { __latentloom: { docs, ui, runs, types, settings, load } });
@@ -22,15 +23,15 @@ export async function open(root: HTMLElement, n: number, fit: boolean): Promise<
   const start = performance.now();
   const { doc } = readUi(JSON.parse(text) as JsonObject);
   const tab = openDoc(doc, { title: "bench" });
-  if (!fit) setView(tab, "", { x: 0, y: 40, zoom: CLOSE });
+  if (!fit) setView(tab, "", { x: 0, y: TOP, zoom: CLOSE });
   createRoot(root).render(<Canvas />);
-  // Until all nodes that are seen have their elements, or are painted as boxes.
-  const wanted = fit ? 0 : 12;
+  // Until every node that is seen has its element, or is painted as a box.
   await new Promise<void>((resolve) => {
+    const isSeen = ({ pos: [x, y] }: DocNode) => x < innerWidth / CLOSE && y < (innerHeight - TOP) / CLOSE;
+    const seen = fit ? [] : Object.values(doc.root.nodes).filter(isSeen);
     const look = () => {
-      const canvas = ui.getState().canvas;
-      const count = document.querySelectorAll("[data-node]").length;
-      if (canvas !== null && count >= wanted) requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
+      const isThere = seen.every((node) => document.querySelector(`[data-node="${node.id}"]`) !== null);
+      if (ui.getState().canvas !== null && isThere) requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
       else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);

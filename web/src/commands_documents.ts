@@ -10,6 +10,7 @@ import * as api from "./server/api";
 import { interrupt, runDocument } from "./server/run";
 import { activate, closeDoc, docs, exportDoc, newDoc, openTemplate, redo, saveDoc, undo } from "./store/docs";
 import { announce, page } from "./store/page";
+import { openCopy, takeOver } from "./store/restore";
 import { runs } from "./store/runs";
 import { refreshTypes } from "./store/types";
 import { openDialog, toast } from "./store/ui";
@@ -42,6 +43,8 @@ export const documentCommands: CommandTable = {
     enabled: () => writable() !== null,
     run: (tab) => openDialog({ kind: "rename", tab: typeof tab === "string" ? tab : here()?.tab }),
   },
+  "file.takeOver": { group: "file", enabled: isReadOnly, run: () => takeOver(here()?.tab ?? "") },
+  "file.copy": { group: "file", enabled: hasDocument, run: () => void openCopy(here()?.tab ?? "") },
   "file.close": {
     group: "file",
     enabled: hasDocument,
@@ -106,6 +109,10 @@ export const documentCommands: CommandTable = {
 /** The execution path of a node in the layer that `path` leads to. */
 export function pathOf(path: NodeId[], id: NodeId): NodePath {
   return [...path, id].join(":");
+}
+
+function isReadOnly(): boolean {
+  return here()?.open.readOnly === true;
 }
 
 async function openDefault(): Promise<void> {

@@ -4,12 +4,10 @@
 import type { CommandTable } from "./commands";
 import { type Here, hasNodes, hasSelection, here, writable } from "./here";
 import { t } from "./i18n";
-import { arrange } from "./model/arrange";
 import { downstream, upstream } from "./model/graph";
 import { boxOf, layoutNode, type NodeLayout } from "./model/layout";
 import { socketsOf, typeOf } from "./model/nodetypes";
 import * as ops from "./model/ops";
-import { copyDefinition, makeSubgraph, unpack } from "./model/subgraph";
 import { type Doc, type DocNode, type Item, type Layer, layerOf, MODE, type NodeId, REROUTE_TYPE } from "./model/types";
 import { edit } from "./store/docs";
 import { announce } from "./store/page";
@@ -118,20 +116,24 @@ export const graphCommands: CommandTable = {
   "subgraph.make": {
     group: "subgraph",
     enabled: hasNodes,
-    run: () =>
+    run: async () => {
+      const { makeSubgraph } = await import("./model/subgraph");
       change("subgraph.make", (doc, place) => {
         const id = makeSubgraph(doc, place.layer, place.items, types.getState().types, t("canvas.newSubgraph"));
         return [{ kind: "node", id }];
-      }),
+      });
+    },
   },
   "subgraph.unpack": {
     group: "subgraph",
     enabled: () => selectedSub() !== null,
-    run: () =>
+    run: async () => {
+      const { unpack } = await import("./model/subgraph");
       change("subgraph.unpack", (doc, place) => {
         const host = selectedSub();
         return host === null ? [] : unpack(doc, place.layer, host).map((id) => ({ kind: "node", id }));
-      }),
+      });
+    },
   },
   "subgraph.enter": {
     group: "subgraph",
@@ -153,12 +155,13 @@ export const graphCommands: CommandTable = {
   "subgraph.independent": {
     group: "subgraph",
     enabled: () => selectedSub() !== null,
-    run: () =>
+    run: async () => {
+      const { makeIndependent } = await import("./model/subgraph");
       change("subgraph.independent", (doc, place) => {
         const host = selectedSub();
-        const node = host === null ? undefined : layerOf(doc, place.layer)?.nodes[host];
-        if (node !== undefined) node.type = copyDefinition(doc, node.type);
-      }),
+        if (host !== null) makeIndependent(doc, place.layer, host);
+      });
+    },
   },
 };
 
@@ -290,12 +293,15 @@ function spread(way: "horizontal" | "vertical"): CommandTable[string] {
   };
 }
 
-function tidy(): void {
+async function tidy(): Promise<void> {
+  const { arrange, arrangeGroups } = await import("./model/arrange");
   change("node.arrange", (doc, place) => {
-    const content = layerOf(doc, place.layer);
-    if (content === undefined) return;
     const ids = place.ids.length > 1 ? place.ids : undefined;
-    ops.setPos(doc, place.layer, arrange(place.content, ids, layoutsOf(place.doc, place.content)));
+    const layouts = layoutsOf(place.doc, place.content);
+    const positions = arrange(place.content, ids, layouts);
+    const frames = arrangeGroups(place.content, positions, layouts);
+    ops.setPos(doc, place.layer, positions);
+    for (const [id, box] of Object.entries(frames)) ops.setGroup(doc, place.layer, id, { box });
   });
 }
 

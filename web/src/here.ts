@@ -1,7 +1,7 @@
 // Where the user is: the open document, the layer that is shown, what is selected. Read at the moment a command runs;
 // draws nothing and changes nothing.
 
-import { layerAt } from "./model/subgraph";
+import { layerAt } from "./model/definitions";
 import { type Doc, type Item, type Layer, type LayerKey, layerOf, type NodeId, ROOT } from "./model/types";
 import { docs } from "./store/docs";
 import type { OpenDoc } from "./store/shapes";

@@ -1,5 +1,6 @@
-// Texts that users read, by dotted key and language. English is part of the program; another language is fetched when
-// it is chosen, and English stands in for what it lacks. Knows no store: whoever keeps the choice calls setLanguage.
+// Texts that users read, by dotted key and language. English is part of the program, all but what panels, menus and
+// dialogs say, which comes with the first of them; another language is fetched when it is chosen, and English stands in
+// for what it lacks. Knows no store: whoever keeps the choice calls setLanguage.
 
 import { useSyncExternalStore } from "react";
 
@@ -13,7 +14,9 @@ export const LANGUAGES: readonly { id: Language; name: string }[] = [
 
 const english: Texts = Object.assign(
   {},
-  ...Object.values(import.meta.glob<Texts>("./i18n/*.en.json", { eager: true, import: "default" })),
+  ...Object.values(
+    import.meta.glob<Texts>(["./i18n/*.en.json", "!./i18n/later.en.json"], { eager: true, import: "default" }),
+  ),
 );
 const chinese = import.meta.glob<Texts>("./i18n/*.zh.json", { import: "default" });
 
@@ -33,6 +36,11 @@ export function t(key: string, params?: Record<string, string | number>): string
     text = (params.n === 1 ? one : many) ?? text;
   }
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
+}
+
+/** Fetch what panels, menus and dialogs say; to be awaited before one is drawn. */
+export async function loadTexts(): Promise<void> {
+  Object.assign(english, (await import("./i18n/later.en.json")).default);
 }
 
 /** Tell whether there is a text for the key, in English at least. */

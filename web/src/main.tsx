@@ -4,16 +4,17 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { bindClipboard } from "./clipboard";
+import { sayError } from "./commands";
 import { setLanguage } from "./i18n";
 import { bindKeys } from "./keys";
 import { Shell } from "./panels/Shell";
 import { startRuns } from "./server/run";
-import { docs } from "./store/docs";
+import { docs, openTemplate } from "./store/docs";
 import { startDocs } from "./store/restore";
 import { runs } from "./store/runs";
 import { followSettings, type Settings, settings } from "./store/settings";
 import { loadTypes, types } from "./store/types";
-import { ui } from "./store/ui";
+import { toast, ui } from "./store/ui";
 import "./theme.css";
 import "./panels/topbar.css";
 import "./panels/shell.css";
@@ -37,7 +38,9 @@ async function start(): Promise<void> {
   followSettings();
   if (new URLSearchParams(location.search).has("test")) window.__latentloom = { docs, ui, runs, types, settings };
   const loaded = loadTypes();
-  await Promise.all([startDocs(), speak(settings.getState())]);
+  const restored = startDocs();
+  const history = restored.then(() => docs.getState().order.length > 0);
+  await Promise.all([restored, speak(settings.getState()), openAddressed(restored)]);
   settings.subscribe((state, before) => {
     if (state.language !== before.language) void speak(state);
   });
@@ -50,8 +53,22 @@ async function start(): Promise<void> {
   );
   bindKeys(window);
   bindClipboard(window);
-  startRuns();
+  startRuns({ history: await history });
   await loaded;
+}
+
+/** Open the template that the page's address names (`/?template=NAME`), once. */
+async function openAddressed(restored: Promise<unknown>): Promise<void> {
+  const address = new URL(location.href);
+  const name = address.searchParams.get("template");
+  if (name === null) return;
+  address.searchParams.delete("template");
+  window.history.replaceState(null, "", address);
+  try {
+    await openTemplate(name, restored);
+  } catch (error) {
+    toast("error", sayError(error));
+  }
 }
 
 /** Bring theme and motion to where the style sheet reads them. */

@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseJson, readUi, writeUi } from "../src/model/comfy";
+import { parseJson, readUi } from "../src/model/comfy";
+import { writeUi } from "../src/model/comfy_write";
 import { makeNode, readTypes, subAsType, typeOf } from "../src/model/nodetypes";
 import { addNode, setControl, setValue } from "../src/model/ops";
 import type { NodeType } from "../src/model/spec";

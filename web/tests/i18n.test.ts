@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { commands } from "../src/commands";
-import { currentLanguage, hasText, setLanguage, t } from "../src/i18n";
+import { currentLanguage, hasText, loadTexts, setLanguage, t } from "../src/i18n";
 
 const SOURCE = join(import.meta.dirname, "../src");
 const texts = (name: string) => JSON.parse(readFileSync(join(SOURCE, "i18n", name), "utf8")) as Record<string, string>;
@@ -21,6 +21,8 @@ function sources(folder = SOURCE): string[] {
 const placesOf = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
 describe("texts", () => {
+  beforeAll(loadTexts);
+
   it("that are asked for by name are there", () => {
     const asked = new Set(
       sources().flatMap((text) => [...text.matchAll(/\bt\("([\w.]+)"/g)].map((match) => match[1] ?? "")),

@@ -157,6 +157,24 @@ describe("what is on disk", () => {
     await two.stop();
   });
 
+  it("has every step in its order, however many long ones follow each other at once", async () => {
+    const one = await openPage();
+    const tab = one.docs.newDoc();
+    const random = seeded(3);
+    for (let count = 0; count < 120; count += 1) {
+      const many = random() < 0.4 ? 100 + random() * 400 : 1;
+      one.docs.edit(tab, "paste", (doc) => {
+        for (let at = 0; at < many; at += 1) doc.root.nodes[`${count} ${at}`] = node(`${count} ${at}`, "y".repeat(60));
+      });
+      if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, random() * 6));
+    }
+    const before = state(one, tab);
+    await one.stop();
+    const two = await openPage();
+    expect(state(two, tab)).toBe(before);
+    await two.stop();
+  });
+
   it("is never older than 200 ms, seen by a reader at 100 random moments", async () => {
     const random = seeded(7);
     const one = await openPage();

@@ -8,6 +8,7 @@ import time
 from typing import Annotated
 
 from latentloom.engine.durable import replace_file
+from latentloom.engine.errors import UserError
 from latentloom.engine.node.context import Context
 from latentloom.engine.node.declare import node
 from latentloom.engine.node.socket import Socket
@@ -58,6 +59,15 @@ def write(value: Wired, context: Context, name: str = "file", kilobytes: Annotat
 def fail(value: Wired) -> Wired:
     """Raise."""
     raise RuntimeError(f"no luck with {value}")
+
+
+@node("ProbeRefuse", category="probe")
+def refuse(value: Wired, limit: Number = 0) -> Wired:
+    """Refuse a limit below the value: which can be known in a run only."""
+    if limit < value:
+        text = ("node ProbeRefuse", f"a limit of at least {value}", str(limit), f"Set limit to {value} or more.")
+        raise UserError("D001", *text, input="limit")
+    return value
 
 
 @node("ProbeHang", category="probe")

@@ -1,6 +1,7 @@
 // The text of a note: plain, or formatted until one edits it. Knows no store.
 
 import { lazy, Suspense, useRef, useState } from "react";
+import { Boundary } from "../Boundary";
 import { t } from "../i18n";
 
 const Markdown = lazy(() => import("../widgets/markdown"));
@@ -38,9 +39,11 @@ export function NoteText({
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the button below does the same by keyboard
     <div className="note-text" onDoubleClick={() => setEditing(true)} data-title>
-      <Suspense fallback={text}>
-        {formatted && text !== "" ? <Markdown text={text} /> : text || t("canvas.emptyNote")}
-      </Suspense>
+      <Boundary fallback={text}>
+        <Suspense fallback={text}>
+          {formatted && text !== "" ? <Markdown text={text} /> : text || t("canvas.emptyNote")}
+        </Suspense>
+      </Boundary>
       {!readOnly && (
         <button
           type="button"

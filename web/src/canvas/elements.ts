@@ -15,7 +15,7 @@ export type LoomNode = Node<
 
 /** New elements in one frame: at first, while the view moves, and while it rests. */
 const AT_FIRST = 40;
-const WHILE_MOVING = 2;
+const WHILE_MOVING = 1;
 const AT_REST = 10;
 /** Elements that may be left over while the view moves. */
 const SPARE = 30;

@@ -119,7 +119,7 @@ function paintWires(ctx: CanvasRenderingContext2D, scene: Scene, look: Look): vo
     const touched = selected.nodes.has(link.from) || selected.nodes.has(link.to);
     const chosen = selected.links.has(id) || look.hovered === id;
     if (!chosen && (look.links === "hidden" || (look.links === "selected" && !touched))) return;
-    const color = paintColor(palette, link.type);
+    const color = paintColor(palette, wire.type);
     if (chosen || (look.links === "shown" && touched && selected.nodes.size < 20)) {
       strong.push({ course: wire.course, color, id });
       return;
@@ -175,7 +175,7 @@ function paintReroutes(ctx: CanvasRenderingContext2D, scene: Scene, look: Look):
   for (const wire of scene.wires.values()) {
     let step = wire.link.reroute;
     while (step !== undefined && !types.has(step)) {
-      types.set(step, wire.link.type);
+      types.set(step, wire.type);
       step = reroutes[step]?.parent;
     }
   }

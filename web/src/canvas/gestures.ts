@@ -31,6 +31,8 @@ export function listen(stage: Stage, held: Held): () => void {
   let pointer = -1;
   let press: ReturnType<typeof setTimeout> | undefined;
   let cutWithRight = false;
+  /** The browser may send a menu event of its own for a long press. */
+  const pressedAt = Number.NEGATIVE_INFINITY;
   const touches = new Map<number, PointerEvent>();
 
   // Fingers are counted also where no gesture begins, as on a widget.
@@ -112,7 +114,7 @@ export function listen(stage: Stage, held: Held): () => void {
   const onMenu = (event: MouseEvent) => {
     if (event.target instanceof Element && event.target.closest("input, textarea, [contenteditable=true]")) return;
     event.preventDefault();
-    if (cutWithRight || gesture !== null) return;
+    if (cutWithRight || gesture !== null || performance.now() - pressedAt < 2 * LONG_PRESS_MS) return;
     openMenu(stage, event);
   };
   // Assistive technology presses without a pointer.
@@ -220,7 +222,8 @@ function ignoreLift(): void {
 
 /** The socket nearest to the finger: what it covers is smaller than it, and rows are close to each other. */
 function touchedSocket(stage: Stage, event: PointerEvent, target: Element): End | null {
-  if (endOf(target) === null && target.closest(OWN_USE)) return null;
+  // A widget beside a socket keeps its own presses, unless a link is being made.
+  if (endOf(target) === null && target.closest(OWN_USE) && stage.linking === null) return null;
   const { zoom } = stage.view();
   if (zoom < FAR) return null;
   const [x, y] = stage.toGraph(event);

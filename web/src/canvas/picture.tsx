@@ -3,6 +3,7 @@
 
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { useStore } from "zustand";
+import { Boundary } from "../Boundary";
 import { t } from "../i18n";
 import type { NodeType } from "../model/spec";
 import type { DocNode, NodeId, NodePath } from "../model/types";
@@ -104,15 +105,15 @@ function Results({ outputs }: { outputs: Outputs }) {
   const [left, right] = COMPARED.map((kind) => outputs[kind]?.[0]);
   if (left !== undefined && right !== undefined) {
     return (
-      <Suspense fallback={null}>
-        <Compare left={{ url: viewUrl(left), label: "" }} right={{ url: viewUrl(right), label: "" }} />
-      </Suspense>
+      <Boundary>
+        <Suspense fallback={null}>
+          <Compare left={{ url: viewUrl(left), label: "" }} right={{ url: viewUrl(right), label: "" }} />
+        </Suspense>
+      </Boundary>
     );
   }
   const files = Object.values(outputs).flatMap((items) => items.filter((item) => item.filename !== undefined));
-  const texts = Object.values(outputs).flatMap((items) =>
-    items.flatMap((item) => textOf(item) ?? []),
-  );
+  const texts = Object.values(outputs).flatMap((items) => items.flatMap((item) => textOf(item) ?? []));
   if (files.length === 0) return <pre className="node-text nodrag nowheel">{texts.join("\n")}</pre>;
   const columns = Math.ceil(Math.sqrt(Math.min(files.length, MOST)));
   return (

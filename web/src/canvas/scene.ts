@@ -2,6 +2,7 @@
 // the document by comparing what it holds with what the layer holds, and lets things move during a gesture without a
 // change of the document. Knows the model; draws nothing and listens to nothing.
 
+import { typeOfOutput } from "../model/graph";
 import { TITLE } from "../model/layout";
 import type { Socket } from "../model/nodetypes";
 import type { NodeTypes } from "../model/spec";
@@ -153,7 +154,9 @@ export class Scene {
     const old = this.wires.get(link.id);
     if (old !== undefined) this.unstring(old.link);
     const course = this.courseOf(link);
-    this.wires.set(link.id, { link, course });
+    const type =
+      link.type === "*" ? typeOfOutput(this.doc as Doc, this.key, this.types, link.from, link.out) : link.type;
+    this.wires.set(link.id, { link, course, type });
     this.wireTiles.put(link.id, coverOf(course, this.style));
     for (const id of [link.from, link.to]) {
       const links = this.linksAt.get(id);

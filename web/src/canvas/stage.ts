@@ -43,6 +43,8 @@ export interface Placed {
 export interface Wire {
   link: Link;
   course: Course;
+  /** What flows through it; a link whose file does not say has its source's type. */
+  type: string;
 }
 
 export type Hit =

@@ -1,10 +1,10 @@
-// The saved format, ComfyUI's UI JSON, as the editor reads and writes it: the doors to `comfy_read` and `comfy_write`,
-// the kinds of nodes that exist only in editors, and JSON with whole numbers of more than 53 bits.
+// The saved format, ComfyUI's UI JSON, as the editor reads it: the door to `comfy_read`, the kinds of nodes that exist
+// only in editors, and JSON with whole numbers of more than 53 bits. What writes it, `comfy_write`, is fetched when
+// something is first saved or run.
 
 import type { Json } from "./types";
 
 export { readUi } from "./comfy_read";
-export { type WriteOptions, writeUi } from "./comfy_write";
 
 /** Kinds that only pass on what enters them. */
 export const PASSING: readonly string[] = ["Reroute", "Reroute (rgthree)"];

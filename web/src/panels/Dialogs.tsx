@@ -118,6 +118,7 @@ function Conflict({ dialog }: Props) {
     revision: string | null;
     modified: number | null;
   };
+  const isOwn = useDoc(tab, (open) => open.file?.name === name) ?? false;
   const choose = (choice: Parameters<typeof resolveConflict>[3]) => {
     resolveConflict(tab, name, revision, choice).catch((error: unknown) =>
       toast("error", t("dialog.saveAs.failed", { why: sayError(error) })),
@@ -126,7 +127,7 @@ function Conflict({ dialog }: Props) {
   return (
     <DialogFrame
       kind="conflict"
-      title={t("dialog.conflict.title")}
+      title={t(isOwn ? "dialog.conflict.title" : "dialog.conflict.taken")}
       actions={
         <>
           <Cancel />
@@ -151,7 +152,7 @@ function Conflict({ dialog }: Props) {
       <p>
         {modified === null
           ? t("dialog.conflict.gone", { name })
-          : t("dialog.conflict.text", { name, when: when(modified) })}
+          : t(isOwn ? "dialog.conflict.text" : "dialog.conflict.exists", { name, when: when(modified) })}
       </p>
     </DialogFrame>
   );

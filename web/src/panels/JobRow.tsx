@@ -6,9 +6,10 @@ import * as api from "../server/api";
 import { viewUrl } from "../server/api";
 import type { JobRun } from "../store/shapes";
 import { openDialog } from "../store/ui";
+import { attempt } from "./attempt";
 import { ago, duration } from "./format";
 import { type Ended, useDetail } from "./history";
-import { attempt, openJob, picturesOf } from "./jobs";
+import { openJob, picturesOf } from "./jobs";
 import type { MenuEntry } from "./menus";
 import { PanelIcon, type PanelIconName } from "./PanelIcon";
 

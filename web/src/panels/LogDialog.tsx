@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "react";
 import { t } from "../i18n";
-import type { JsonObject, Problem } from "../model/types";
+import type { Problem } from "../model/types";
 import * as api from "../server/api";
 import { openOf } from "../store/docs";
 import { asFile } from "../store/save";
@@ -54,10 +54,12 @@ export function Check({ dialog }: { dialog: Dialog }) {
     const stop = new AbortController();
     const open = openOf(tab);
     if (open === undefined) return;
-    api.check(asFile(open) as JsonObject, undefined, stop.signal).then(
-      (answer) => setProblems(answer.problems),
-      (error: unknown) => !stop.signal.aborted && setFailure(String(error)),
-    );
+    asFile(open)
+      .then((file) => api.check(file, undefined, stop.signal))
+      .then(
+        (answer) => setProblems(answer.problems),
+        (error: unknown) => !stop.signal.aborted && setFailure(String(error)),
+      );
     return () => stop.abort();
   }, [tab]);
   return (

@@ -12,38 +12,49 @@ import {
   useRef,
 } from "react";
 import { useStore } from "zustand";
+import { Boundary } from "../Boundary";
+import { beforehand } from "../beforehand";
 import { Canvas } from "../canvas/Canvas";
-import { t, useLanguage } from "../i18n";
+import { loadTexts, t, useLanguage } from "../i18n";
 import { docs } from "../store/docs";
 import { page } from "../store/page";
 import type { PanelName } from "../store/shapes";
 import { ui } from "../store/ui";
 import { CanvasBar } from "./CanvasBar";
-import { Menu } from "./Menu";
+import { FirstRun } from "./FirstRun";
 import { PanelIcon, type PanelIconName } from "./PanelIcon";
+import { ReadOnlyBar } from "./ReadOnlyBar";
 import { RunBar } from "./RunBar";
-import { Search } from "./Search";
 import { SidePanel } from "./SidePanel";
 import { Breadcrumb, Tabs } from "./Tabs";
 import { Toasts } from "./Toasts";
 
+/** A part of the page that is fetched when it is first shown, with its texts. */
+function later(load: () => Promise<ComponentType>): LazyExoticComponent<ComponentType> {
+  return lazy(async () => {
+    const [part] = await Promise.all([load(), loadTexts()]);
+    return { default: part };
+  });
+}
+
 const PANELS: Record<PanelName, LazyExoticComponent<ComponentType>> = {
-  queue: lazy(() => import("./Queue")),
-  gallery: lazy(() => import("./Gallery")),
-  nodes: lazy(() => import("./Library").then((module) => ({ default: module.Nodes }))),
-  workflows: lazy(() => import("./Library").then((module) => ({ default: module.Workflows }))),
-  models: lazy(() => import("./Library").then((module) => ({ default: module.Models }))),
-  templates: lazy(() => import("./Templates")),
-  inspector: lazy(() => import("./Inspector")),
-  settings: lazy(() => import("./Settings")),
-  training: lazy(() => import("./Training")),
-  keys: lazy(() => import("./Settings").then((module) => ({ default: module.Keys }))),
+  queue: later(async () => (await import("./Queue")).default),
+  gallery: later(async () => (await import("./Gallery")).default),
+  nodes: later(async () => (await import("./Library")).Nodes),
+  workflows: later(async () => (await import("./Library")).Workflows),
+  models: later(async () => (await import("./Library")).Models),
+  templates: later(async () => (await import("./Templates")).default),
+  inspector: later(async () => (await import("./Inspector")).default),
+  settings: later(async () => (await import("./Settings")).default),
+  training: later(async () => (await import("./Training")).default),
+  keys: later(async () => (await import("./Settings")).Keys),
 };
-const loadDialogs = () => import("./Dialogs");
-const Dialogs = lazy(loadDialogs);
-/** So long after the start the dialogs are fetched. */
-const PRELOAD_MS = 3_000;
-const FirstRun = lazy(() => import("./Templates").then((module) => ({ default: module.FirstRun })));
+const loadMenu = async () => (await import("./Menu")).Menu;
+const Menu = later(loadMenu);
+const loadDialogs = async () => (await import("./Dialogs")).default;
+const Dialogs = later(loadDialogs);
+const loadSearch = async () => (await import("./Search")).Search;
+const Search = lazy(async () => ({ default: await loadSearch() }));
 
 /** The panels of the rail, in order; those after the gap stand at its end. */
 const RAIL: PanelName[] = ["workflows", "nodes", "queue", "gallery", "inspector", "models", "templates", "training"];
@@ -54,6 +65,8 @@ const ON_RIGHT: PanelName[] = ["inspector", "training"];
 export function Shell() {
   const language = useLanguage();
   const panel = useStore(ui, (state) => state.panel);
+  const hasSearch = useStore(ui, (state) => state.search !== null);
+  const hasMenu = useStore(ui, (state) => state.dialog?.kind === "menu");
   const hasDialog = useStore(ui, (state) => state.dialog !== null && state.dialog.kind !== "menu");
   const isOpen = useStore(docs, (state) => state.active !== null);
   const title = useStore(docs, (state) => (state.active === null ? "" : (state.byId[state.active]?.title ?? "")));
@@ -62,11 +75,7 @@ export function Shell() {
     document.title = title === "" ? "Latentloom" : `${title} - Latentloom`;
   }, [title]);
   const focusMode = useStore(page, (state) => state.focusMode);
-  useEffect(() => {
-    // Ahead of the first dialog, when nothing else is going on.
-    const timer = window.setTimeout(() => void loadDialogs().catch(() => undefined), PRELOAD_MS);
-    return () => window.clearTimeout(timer);
-  }, []);
+  useEffect(() => beforehand([loadSearch, loadTexts, loadMenu, loadDialogs]), []);
   const Open = panel === null ? null : PANELS[panel];
   const side = panel === null ? "none" : ON_RIGHT.includes(panel) ? "right" : "left";
   return (
@@ -92,28 +101,41 @@ export function Shell() {
           <>
             <h1 className="sr-only">{title}</h1>
             <Breadcrumb />
+            <ReadOnlyBar />
             <Canvas />
             <CanvasBar />
           </>
         ) : (
-          <Suspense fallback={<p className="empty">{t("shell.loading")}</p>}>
+          <Boundary>
             <FirstRun />
+          </Boundary>
+        )}
+        {hasSearch && (
+          <Suspense fallback={null}>
+            <Search />
           </Suspense>
         )}
-        <Search />
-        <Menu />
+        {hasMenu && (
+          <Suspense fallback={null}>
+            <Menu />
+          </Suspense>
+        )}
       </main>
       {Open !== null && (
         <SidePanel side={side} key={side}>
-          <Suspense fallback={<p className="empty">{t("shell.loading")}</p>}>
-            <Open />
-          </Suspense>
+          <Boundary key={panel} onFail={() => ui.setState({ panel: null })}>
+            <Suspense fallback={<p className="empty">{t("shell.loading")}</p>}>
+              <Open />
+            </Suspense>
+          </Boundary>
         </SidePanel>
       )}
       {hasDialog && (
-        <Suspense fallback={null}>
-          <Dialogs />
-        </Suspense>
+        <Boundary onFail={() => ui.setState({ dialog: null })}>
+          <Suspense fallback={null}>
+            <Dialogs />
+          </Suspense>
+        </Boundary>
       )}
       <Toasts />
     </div>

@@ -1,7 +1,6 @@
 // What one may do with jobs of the queue: the calls, how they are told, and how they are taken back. Shared by the queue,
 // the gallery and the training panel. Draws nothing.
 
-import { sayError } from "../commands";
 import { t } from "../i18n";
 import type { JsonObject } from "../model/types";
 import * as api from "../server/api";
@@ -11,6 +10,7 @@ import { runs, waitingJobs } from "../store/runs";
 import { openAnswer } from "../store/save";
 import type { JobRun, OutputItem } from "../store/shapes";
 import { openDialog, toast } from "../store/ui";
+import { attempt } from "./attempt";
 import { noteRemoved } from "./history";
 import "./jobs.css";
 
@@ -25,17 +25,6 @@ export interface Picture {
 }
 
 const PICTURE = /\.(png|jpe?g|webp|gif|avif|bmp)$/i;
-
-/** Do something with the server and tell the user if it fails. Returns whether it went well. */
-export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    toast("error", sayError(error));
-    return false;
-  }
-}
 
 /** Open the workflow that a job ran, as it was then, in a tab of its own. */
 export function openJob(id: string): Promise<boolean> {

@@ -78,6 +78,7 @@ function mainMenu(): MenuEntry[] {
     { command: "file.saveAs" },
     { command: "file.export" },
     { command: "file.rename" },
+    { command: "file.copy" },
     { command: "file.report" },
     { command: "file.close" },
     "line",

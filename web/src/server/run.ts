@@ -9,13 +9,13 @@ import type { JobRun } from "../store/shapes";
 import { toast } from "../store/ui";
 import { jobs as jobCalls, metrics, queue } from "./api";
 import { joined, newJob, takesOver, trimmed } from "./jobs";
+import { history, pending } from "./listed";
 import { type Decode, Previews } from "./previews";
 import type { Job, JobDetail, LoomEvent } from "./protocol";
+import { recheckEdited } from "./recheck";
 import { type Connection, connect } from "./socket";
-import { recheckEdited } from "./submit";
+import type { RunRequest } from "./submit";
 import { JobTracker } from "./track";
-
-export { interrupt, runDocument } from "./submit";
 
 const PAGE = 1_000;
 const FLUSH_MS = 16;
@@ -23,11 +23,14 @@ const LOOK_MS = 50;
 const SETTLE_MS = 2_000;
 const WATCH_MS = 15_000;
 const ASLEEP_MS = 150_000;
+const HISTORY_MS = 2_000;
 
 interface RunOptions {
   /** Address of the socket; the page's server if left out. */
   url?: string;
   decode?: Decode;
+  /** There are documents whose earlier jobs are to be shown at once; else the history waits until the page has begun. */
+  history?: boolean;
 }
 
 let active: Runs | null = null;
@@ -41,6 +44,16 @@ export function startRuns(options: RunOptions = {}): () => void {
     mine.stop();
     if (active === mine) active = null;
   };
+}
+
+/** Run a document; what checks it and writes it down is fetched with the first run. Returns the jobs queued. */
+export async function runDocument(tab: string, request?: RunRequest): Promise<string[]> {
+  return (await import("./submit")).runDocument(tab, request);
+}
+
+/** Stop what runs: of the active document if something of it does, else whatever runs. */
+export async function interrupt(): Promise<void> {
+  await (await import("./submit")).interrupt();
 }
 
 /** Put jobs into the store that the server answered, e.g. to a submission. */
@@ -78,6 +91,7 @@ class Runs {
   private events: LoomEvent[] = [];
   private flushing: ReturnType<typeof setTimeout> | null = null;
   private lastFlush = 0;
+  private wantsHistory: boolean;
   /** A snapshot is wanted or on its way; events wait for it. */
   private needsSnapshot = true;
   private waits = false;
@@ -87,6 +101,7 @@ class Runs {
   private readonly ends: (() => void)[] = [];
 
   constructor(options: RunOptions) {
+    this.wantsHistory = options.history ?? true;
     this.previews = new Previews(options.decode, (job) => {
       const state = runs.getState().jobs[job]?.state;
       return state === undefined || state === "pending" || state === "running";
@@ -151,27 +166,26 @@ class Runs {
   /** Bring all up to date with the server; events that come meanwhile are taken after it. */
   async snapshot(): Promise<void> {
     this.waits = true;
+    const before = new Set(Object.keys(runs.getState().jobs));
     try {
-      const [state, ended] = await Promise.all([queue.get(), jobCalls.list({ state: ENDED_STATES, limit: 100 })]);
-      const waiting: Job[] = [];
-      for (let offset = 0; ; offset += PAGE) {
-        const page = await jobCalls.list({ state: "pending", sort: "queue", limit: PAGE, offset });
-        waiting.push(...page.jobs);
-        if (!page.more) break;
-      }
+      const [state, ended] = await Promise.all([queue.get(), this.wantsHistory ? history() : []]);
+      const waiting = (state.counts.pending ?? 0) > 0 ? await pending() : [];
       const details = new Map<string, JobDetail>();
       for (const job of state.running) details.set(job.id, await jobCalls.get(job.id));
       if (this.stopped) return;
       for (const id of details.keys()) this.trackers.delete(id);
-      const there = [...ended.jobs, ...waiting, ...state.running];
-      const named = new Set(there.map((job) => job.id));
-      const lost = Object.values(runs.getState().jobs).filter((job) => job.ended === null && !named.has(job.id));
+      const there = [...ended, ...waiting, ...state.running];
+      for (const { id } of there) before.delete(id);
+      // What came meanwhile, as the answer to a submission, is not lost: the server was asked before.
+      const lost = Object.values(runs.getState().jobs).filter((job) => job.ended === null && before.has(job.id));
       forgetJobs(lost.map((job) => job.id));
       runs.setState({ paused: state.paused });
       this.note([...there, ...details.values()], details);
       this.needsSnapshot = false;
       this.showLatest();
       for (const job of state.running) void this.curvesOf(job.id);
+      if (!this.wantsHistory) setTimeout(() => void this.addHistory(), HISTORY_MS);
+      this.wantsHistory = true;
     } catch {
       if (!this.stopped) setTimeout(() => this.needsSnapshot && void this.snapshot(), 1_000);
       return;
@@ -179,6 +193,14 @@ class Runs {
       this.waits = false;
     }
     this.flush();
+  }
+
+  /** Bring jobs that ended earlier, which nothing on the screen waited for. */
+  private async addHistory(): Promise<void> {
+    const ended = await history().catch(() => []);
+    if (this.stopped) return;
+    this.note(ended);
+    this.showLatest();
   }
 
   /** Curves that a running job had before we came. */
@@ -356,8 +378,6 @@ class Runs {
     show();
   }
 }
-
-const ENDED_STATES = "done,failed,cancelled";
 
 /** Drop what is kept for documents that are not open any more. */
 function forgetDocuments(open: Set<string>): void {

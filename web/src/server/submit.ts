@@ -2,7 +2,7 @@
 // seen, with the focus on the first place. Knows the stores; follows no run.
 
 import { t } from "../i18n";
-import { writeUi } from "../model/comfy";
+import { writeUi } from "../model/comfy_write";
 import { upstream } from "../model/graph";
 import { setValue } from "../model/ops";
 import { drawSeeds } from "../model/seeds";
@@ -20,7 +20,6 @@ import { noteJobs } from "./run";
 const LONGEST_TITLE = 200;
 /** Jobs go in one request up to this many characters of documents. */
 const MOST_CHARACTERS = 8_000_000;
-const RECHECK_MS = 500;
 
 export interface RunRequest {
   /** Before all that wait. */
@@ -70,22 +69,6 @@ export async function interrupt(): Promise<void> {
   const mine = running.filter((job) => job.document === active);
   const ids = (mine.length > 0 ? mine : running).map((job) => job.id);
   if (ids.length > 0) await api.queue.control({ cancel: { ids } });
-}
-
-/** Look again at documents with problems a moment after they were edited. Returns what ends it. */
-export function recheckEdited(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stop = docs.subscribe((state, before) => {
-    const tab = state.active;
-    if (tab === null || state.byId[tab]?.doc === before.byId[tab]?.doc) return;
-    if ((runs.getState().problems[tab] ?? []).length === 0) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void recheck(tab), RECHECK_MS);
-  });
-  return () => {
-    stop();
-    clearTimeout(timer);
-  };
 }
 
 /** Check a document, also with what only the server knows, and keep what was found. Returns it. */

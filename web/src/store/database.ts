@@ -9,7 +9,7 @@ const STORES: Record<string, IDBObjectStoreParameters> = {
   heads: { keyPath: "id" },
   checkpoints: { keyPath: "id" },
   stacks: { keyPath: "id" },
-  entries: { keyPath: ["id", "seq"] },
+  entries: { keyPath: ["id", "seq", "writer"] },
   pieces: {},
   views: { keyPath: "id" },
   session: { keyPath: "key" },

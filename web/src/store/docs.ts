@@ -245,7 +245,7 @@ export function closeDoc(tab: string): void {
   if (!open.readOnly) {
     const closed = Date.now();
     known.set(tab, { closed, edits: open.edits, savedEdit: open.savedEdit });
-    journal.change(tab, { closed });
+    journal.change(tab, { closed, edits: open.edits });
   }
   void journal.flush().then(() => {
     if (openOf(tab) !== undefined) return; // opened again meanwhile

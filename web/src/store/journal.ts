@@ -2,16 +2,18 @@
 // else happens to it, so that neither a crash nor a reload loses work or the way back. Knows no screen and no server.
 //
 // By document: `heads` (what it is called, who writes it, how far), `checkpoints` (the document at some entry),
-// `stacks` (undo and redo at some earlier entry), `entries` (every edit, undo and redo since the older of the two).
-// One browser tab writes a document: a head names its writer, and an append of anybody else is given up whole.
-// Long texts stand in `pieces`, written beforehand; see `pieces.ts` for why no record is long.
+// `stacks` (undo and redo at some earlier entry), `entries` (every edit, undo and redo since the older of the two, each
+// written at once: `entries.ts`; all else takes its turn: `lane.ts`). One browser tab writes a document: a head and a
+// fence before its entries name it. Long texts stand in `pieces`; see `pieces.ts` for why no record is long.
 
 import { answerOf, committed, openDatabase } from "./database";
+import { fence, Steps, stepKeys } from "./entries";
 import { Lane } from "./lane";
-import { deleteGently, deleteTexts, isLong, PIECE, readText, type TextKey, type TextRef, writeText } from "./pieces";
-import type { Head, Kept, Pending, Place, SessionRecord, StepRecord } from "./records";
-import type { Entry, OpenDoc } from "./shapes";
-import { type Numbered, replay, type Step } from "./steps";
+import { deleteGently, deleteTexts, isLong, PIECE, type TextRef, writeText } from "./pieces";
+import { type CheckpointText, PARTS, readDocument, type StackText } from "./reading";
+import type { Head, Pending, Place, SessionRecord } from "./records";
+import type { OpenDoc } from "./shapes";
+import type { Step } from "./steps";
 
 /** What happened to the journal that somebody should know. */
 export interface JournalEvents {
@@ -33,10 +35,6 @@ const MOST_CLOSED = 100;
 const RETRY_MS = 3_000;
 /** How soon what was handed to the system is also forced to the disk itself. */
 const SYNC_MS = 500;
-const WRITES = ["heads", "checkpoints", "stacks", "entries"];
-
-type CheckpointText = Pick<OpenDoc, "doc" | "report" | "missing">;
-type StackText = Pick<OpenDoc, "past" | "future">;
 
 /** Where the journal of a document stands, in this tab. */
 interface Mark {
@@ -47,12 +45,13 @@ interface Mark {
   every: number;
   /** A checkpoint is on its way. */
   busy: boolean;
-  /** What has to wait until a long text before it is written. */
-  held: Pending[] | null;
+  /** What waits for a long text before it, in order; a place without an item is one whose text is being written. */
+  held: { item?: Pending }[];
 }
 
 export class Journal {
   private readonly lane: Lane;
+  private readonly steps: Steps;
   /** Long texts on their way. */
   private readonly slow = new Set<Promise<unknown>>();
   private readonly marks = new Map<string, Mark>();
@@ -68,14 +67,22 @@ export class Journal {
     readonly writer: string,
     private readonly events: JournalEvents,
   ) {
+    const onLost = (id: string, unsaved: number) => {
+      if (this.marks.delete(id)) events.onLost(id, unsaved);
+    };
+    const onWritten = (ids: string[]) => {
+      if (ids.length > 0) events.onWritten(ids);
+      this.syncLater();
+    };
+    this.steps = new Steps(database, writer, {
+      onLost: (id) => onLost(id, 1),
+      onWritten: (id) => onWritten([id]),
+      onFailed: (id, error) => this.tear([id], error),
+    });
     this.lane = new Lane(database, writer, {
-      onLost: (id, steps) => {
-        if (this.marks.delete(id)) events.onLost(id, steps);
-      },
-      onWritten: (ids) => {
-        if (ids.length > 0) events.onWritten(ids);
-        this.syncLater();
-      },
+      // Steps that are on their way tell whether something of ours is lost by it.
+      onLost: (id) => void this.steps.written().then(() => onLost(id, 0)),
+      onWritten,
       onFailed: (ids, error) => this.tear(ids, error),
     });
   }
@@ -101,39 +108,28 @@ export class Journal {
    * becomes its writer in the same step: what another tab has not written by now, it cannot write any more.
    */
   async restore(id: string, adopt: boolean): Promise<OpenDoc | null> {
-    const transaction = this.database.transaction([...WRITES, "pieces"], adopt ? "readwrite" : "readonly");
-    const store = (name: string) => transaction.objectStore(name);
-    const [head, checkpoint, stack] = (await Promise.all([
-      answerOf(store("heads").get(id)),
-      answerOf(store("checkpoints").get(id)),
-      answerOf(store("stacks").get(id)),
-    ])) as [Head | undefined, Kept | undefined, Kept | undefined];
-    if (head === undefined || checkpoint === undefined || stack === undefined) return null;
-    const since = Math.min(checkpoint.seq, stack.seq);
-    const range = IDBKeyRange.bound([id, since + 1], [id, Number.MAX_SAFE_INTEGER]);
-    const records = (await answerOf(store("entries").getAll(range))) as StepRecord[];
-    const read = (kind: TextKey[1], kept: Kept) => readText(store("pieces"), [id, kind, kept.seq], kept);
-    const text = JSON.parse(await read("checkpoint", checkpoint)) as CheckpointText;
-    const stacks = JSON.parse(await read("stack", stack)) as StackText;
-    const steps: Numbered[] = [];
-    for (const record of records) {
-      const { op, seq } = record;
-      steps.push(op === "edit" ? { op, seq, entry: JSON.parse(await read("entry", record)) as Entry } : { op, seq });
-    }
+    if (adopt && this.marks.has(id)) await this.drain();
+    const transaction = this.database.transaction(PARTS, adopt ? "readwrite" : "readonly");
+    const found = await readDocument(transaction, id, !adopt);
+    if (found === null) return null;
+    const { head, checkpoint, stack, owners, seq, unread } = found;
+    const open = { ...found.open, readOnly: !adopt };
     if (adopt) {
       const ends = committed(transaction);
-      store("heads").put({ ...head, writer: this.writer, closed: null } satisfies Head);
+      const { edits } = open;
+      transaction.objectStore("heads").put({ ...head, writer: this.writer, closed: null, seq, edits } satisfies Head);
+      transaction.objectStore("entries").put(fence(id, [...owners, [this.writer, seq]]));
       await ends;
       const every = Math.max(CHECKPOINT_EVERY, checkpoint.pieces ?? 0);
-      const places = { seq: head.seq, checkpoint: checkpoint.seq, stack: stack.seq };
-      this.marks.set(id, { ...places, every, busy: false, held: null });
+      this.marks.set(id, { seq, checkpoint: checkpoint.seq, stack: stack.seq, every, busy: false, held: [] });
       this.torn.delete(id);
     }
-    const { at, unread } = replay({ ...checkpoint, doc: text.doc }, { ...stack, ...stacks }, steps);
-    if (unread > 0) this.events.onTrouble(new Error(`${unread} steps of "${head.title}" could not be read.`));
-    const { title, file, edits, savedEdit } = head;
-    const { report, missing } = text;
-    return { id, title, file, edits, savedEdit, readOnly: !adopt, report, missing, ...at };
+    if (unread > 0) {
+      this.events.onTrouble(new Error(`${unread} steps of "${head.title}" could not be read.`));
+      // What comes now stands on what could be read, and not on those steps.
+      if (adopt) this.writeWhole(open);
+    }
+    return open;
   }
 
   place(id: string): Promise<Place | undefined> {
@@ -150,7 +146,7 @@ export class Journal {
   /** Begin the journal of a document. */
   create(open: OpenDoc): void {
     const seq = this.marks.get(open.id)?.seq ?? 0;
-    this.marks.set(open.id, { seq, checkpoint: seq, stack: seq, every: CHECKPOINT_EVERY, busy: false, held: null });
+    this.marks.set(open.id, { seq, checkpoint: seq, stack: seq, every: CHECKPOINT_EVERY, busy: false, held: [] });
     this.writeWhole(open);
   }
 
@@ -165,20 +161,13 @@ export class Journal {
     }
     mark.seq += 1;
     const { seq } = mark;
-    const head = { edits: open.edits, changed: Date.now() };
     const text = step.op === "edit" ? JSON.stringify(step.entry) : "";
-    if (isLong(text)) {
-      this.after(id, [writeText(this.database, [id, "entry", seq], text)], ([ref]) => ({
-        ...{ id, head, step: { id, seq, op: step.op, ...ref } },
-      }));
-    } else {
-      this.put({ id, head, step: { id, seq, op: step.op, text } });
-    }
+    this.steps.append({ id, seq, op: step.op, edits: open.edits }, text);
     if (!mark.busy && seq - mark.checkpoint >= mark.every) this.track(this.checkpoint(open, mark));
   }
 
   /** Change what a document is called, where it was saved, or that it is closed. */
-  change(id: string, head: Partial<Pick<Head, "title" | "file" | "savedEdit" | "closed">>): void {
+  change(id: string, head: Partial<Pick<Head, "title" | "file" | "savedEdit" | "closed" | "edits">>): void {
     if (this.marks.has(id)) this.put({ id, head });
   }
 
@@ -228,8 +217,9 @@ export class Journal {
 
   async remove(id: string): Promise<void> {
     this.marks.delete(id);
-    const transaction = this.database.transaction([...WRITES, "views"], "readwrite");
-    for (const name of ["heads", "checkpoints", "stacks", "views"]) transaction.objectStore(name).delete(id);
+    const whole = ["heads", "checkpoints", "stacks", "views"];
+    const transaction = this.database.transaction(whole, "readwrite");
+    for (const name of whole) transaction.objectStore(name).delete(id);
     await committed(transaction);
     const all = IDBKeyRange.bound([id], [id, []]);
     for (const name of ["entries", "pieces"]) await deleteGently(this.database, name, all);
@@ -239,31 +229,28 @@ export class Journal {
 
   private put(item: Pending): void {
     const held = this.marks.get(item.id)?.held;
-    if (held) held.push(item);
+    if (held !== undefined && held.length > 0) held.push({ item });
     else this.lane.queue([item]);
   }
 
   /** Write an item when its long texts are written; what comes after it waits for it. */
   private after(id: string, texts: Promise<TextRef>[], item: (refs: TextRef[]) => Pending): void {
-    const mark = this.marks.get(id);
-    if (mark === undefined) return;
-    const before = mark.held;
-    const held: Pending[] = [];
-    mark.held = held;
-    const work = Promise.all(texts).then(
-      (refs) => {
-        const next = [item(refs), ...held];
-        if (before) before.push(...next);
-        else this.lane.queue(next);
-        if (mark.held === held) mark.held = before;
-      },
-      (error: unknown) => {
-        if (mark.held === held) mark.held = before;
-        for (const item of held) item.done?.(false);
-        this.tear([id], error);
-      },
-    );
-    this.track(work);
+    const held = this.marks.get(id)?.held;
+    if (held === undefined) return;
+    const place: { item?: Pending } = {};
+    held.push(place);
+    const release = (refs: TextRef[]) => {
+      if (!held.includes(place)) return; // given up meanwhile
+      place.item = item(refs);
+      const waiting = held.findIndex((one) => one.item === undefined);
+      const ready = held.splice(0, waiting < 0 ? held.length : waiting);
+      this.lane.queue(ready.flatMap((one) => one.item ?? []));
+    };
+    const fail = (error: unknown) => {
+      for (const one of held.splice(0)) one.item?.done?.(false);
+      this.tear([id], error);
+    };
+    this.track(Promise.all(texts).then(release, fail));
   }
 
   /** Write a document with nothing taken for granted: its head, all of it, and its undo. */
@@ -317,8 +304,7 @@ export class Journal {
       if (!written || this.marks.get(id) !== mark) return;
       Object.assign(mark, { checkpoint: seq, every: Math.max(CHECKPOINT_EVERY, content.length / PIECE) });
       if (stack) mark.stack = seq;
-      const old = IDBKeyRange.bound([id, 0], [id, Math.min(mark.stack, seq)]);
-      await deleteGently(this.database, "entries", old);
+      await deleteGently(this.database, "entries", stepKeys(id, 0, Math.min(mark.stack, seq)));
       await deleteTexts(this.database, id, "entry", 0, Math.min(mark.stack, seq));
       await deleteTexts(this.database, id, "checkpoint", 0, seq - 1);
       if (stack) await deleteTexts(this.database, id, "stack", 0, seq - 1);
@@ -336,7 +322,7 @@ export class Journal {
 
   private async drain(): Promise<void> {
     for (;;) {
-      await this.lane.written();
+      await Promise.all([this.lane.written(), this.steps.written()]);
       if (this.slow.size === 0) return;
       await Promise.all(this.slow);
     }
@@ -361,6 +347,7 @@ export class Journal {
     // The connection itself may be gone, as after the browser's data were cleared.
     this.database = await openDatabase().catch(() => this.database);
     this.lane.database = this.database;
+    this.steps.database = this.database;
     const ids = [...this.torn];
     this.torn.clear();
     this.lane.drop(ids);

@@ -1,15 +1,16 @@
-// The journal's way into the database: items in their order, several in one transaction but never much at once, and
-// each only while this browser tab is the writer of its document. Knows records, and nothing of documents.
+// The journal's way into the database for all but steps: items in their order, several in one transaction but never
+// much at once, and each only while this browser tab is the writer of its document. Knows records, and no documents.
 
 import { answerOf, committed } from "./database";
+import { fence } from "./entries";
 import { PIECE } from "./pieces";
 import type { Head, Pending } from "./records";
 
-const WRITES = ["heads", "checkpoints", "stacks", "entries"];
+const WRITES = ["heads", "checkpoints", "stacks"];
 
 export interface LaneEvents {
-  /** Another tab writes the document now; `steps` of ours were not taken. */
-  onLost(id: string, steps: number): void;
+  /** Another tab writes the document now. */
+  onLost(id: string): void;
   onWritten(ids: string[]): void;
   /** Nothing of these documents was written. */
   onFailed(ids: string[], error: unknown): void;
@@ -64,9 +65,7 @@ export class Lane {
     const ids = [...new Set(items.map((item) => item.id))];
     try {
       const lost = await this.transact(items, ids);
-      for (const id of lost) {
-        this.events.onLost(id, items.filter((item) => item.id === id && item.step !== undefined).length);
-      }
+      for (const id of lost) this.events.onLost(id);
       this.events.onWritten(ids.filter((id) => !lost.includes(id)));
       for (const item of items) item.done?.(!lost.includes(item.id));
     } catch (error) {
@@ -77,24 +76,25 @@ export class Lane {
 
   /** Write all in one transaction, or nothing; returns the documents that are another tab's by now. */
   private async transact(items: Pending[], ids: string[]): Promise<string[]> {
-    const transaction = this.database.transaction(WRITES, "readwrite", { durability: "relaxed" });
+    const fresh = new Set(items.flatMap((item) => (item.fresh === undefined ? [] : [item.id])));
+    const scope = fresh.size > 0 ? [...WRITES, "entries"] : WRITES;
+    const transaction = this.database.transaction(scope, "readwrite", { durability: "relaxed" });
     const end = committed(transaction);
     end.catch(() => undefined);
     const heads = transaction.objectStore("heads");
     const lost: string[] = [];
     const found = new Map<string, Head>();
-    const fresh = new Set(items.flatMap((item) => (item.fresh === undefined ? [] : [item.id])));
     const known = (await Promise.all(ids.map((id) => answerOf(heads.get(id))))) as (Head | undefined)[];
     for (const [at, id] of ids.entries()) {
       const head = known[at];
       if (head !== undefined && head.writer === this.writer) found.set(id, head);
       else if (!fresh.has(id) || head !== undefined) lost.push(id);
     }
-    for (const { id, step, checkpoint, stack, fresh: whole, head } of items) {
+    for (const { id, checkpoint, stack, fresh: whole, head } of items) {
       const before = whole ?? found.get(id);
       if (lost.includes(id) || before === undefined) continue;
-      found.set(id, { ...before, ...head, ...(step !== undefined && { seq: step.seq }) });
-      if (step !== undefined) transaction.objectStore("entries").put(step);
+      found.set(id, { ...before, ...head });
+      if (whole !== undefined) transaction.objectStore("entries").put(fence(id, [[this.writer, whole.seq]]));
       if (checkpoint !== undefined) transaction.objectStore("checkpoints").put(checkpoint);
       if (stack !== undefined) transaction.objectStore("stacks").put(stack);
     }
@@ -105,6 +105,6 @@ export class Lane {
   }
 }
 
-function sizeOf({ step, checkpoint, stack }: Pending): number {
-  return (step?.text?.length ?? 0) + (checkpoint?.text?.length ?? 0) + (stack?.text?.length ?? 0);
+function sizeOf({ checkpoint, stack }: Pending): number {
+  return (checkpoint?.text?.length ?? 0) + (stack?.text?.length ?? 0);
 }

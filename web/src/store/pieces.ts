@@ -22,29 +22,48 @@ export function isLong(text: string): boolean {
   return text.length > PIECE;
 }
 
+export function piecesOf(text: string): number {
+  return Math.ceil(text.length / PIECE);
+}
+
 /** Write a text if it is long, and say where it stands. Nothing refers to the pieces before all are written. */
 export async function writeText(database: IDBDatabase, key: TextKey, text: string): Promise<TextRef> {
   if (!isLong(text)) return { text };
-  let at = 0;
-  for (; at * PIECE < text.length; at += 1) {
-    const transaction = database.transaction("pieces", "readwrite", { durability: "relaxed" });
-    const done = committed(transaction);
-    transaction.objectStore("pieces").put(text.slice(at * PIECE, (at + 1) * PIECE), [...key, at]);
-    transaction.commit?.();
-    // One after the other: many at once would stand before the steps that are made meanwhile.
-    await done;
-  }
-  return { pieces: at };
+  // One after the other: many at once would stand before the steps that are made meanwhile.
+  for (let at = 0; at < piecesOf(text); at += 1) await writePiece(database, key, text, at);
+  return { pieces: piecesOf(text) };
 }
 
-/** Read a text within a transaction, whose `pieces` this is. Throws when a piece is missing. */
-export async function readText(pieces: IDBObjectStore, key: TextKey, ref: TextRef): Promise<string> {
-  if (ref.text !== undefined) return ref.text;
-  const found = (await answerOf(
-    pieces.getAll(IDBKeyRange.bound([...key, 0], [...key, (ref.pieces ?? 0) - 1])),
-  )) as string[];
-  if (found.length !== ref.pieces) throw new Error(`${found.length} of ${ref.pieces} pieces are left`);
-  return found.join("");
+/** Hand all pieces of a long text to the browser before this returns. */
+export function writeAtOnce(database: IDBDatabase, key: TextKey, text: string): Promise<unknown> {
+  return Promise.all(Array.from({ length: piecesOf(text) }, (_, at) => writePiece(database, key, text, at)));
+}
+
+function writePiece(database: IDBDatabase, key: TextKey, text: string, at: number): Promise<void> {
+  const transaction = database.transaction("pieces", "readwrite", { durability: "relaxed" });
+  const done = committed(transaction);
+  transaction.objectStore("pieces").put(text.slice(at * PIECE, (at + 1) * PIECE), [...key, at]);
+  transaction.commit?.();
+  return done;
+}
+
+/** The texts of a document: finds one again, or throws when a piece of it is missing. */
+export type Texts = (kind: TextKey[1], kept: TextRef & { seq: number }) => string;
+
+/** Read all texts of a document, with nothing asked for after this returns: `pieces` is of the caller's transaction. */
+export function readTexts(pieces: IDBObjectStore, id: string): Promise<Texts> {
+  const all = IDBKeyRange.bound([id], [id, []]);
+  const asked = [answerOf(pieces.getAllKeys(all)), answerOf(pieces.getAll(all))] as const;
+  return Promise.all(asked).then(([keys, values]) => {
+    const found = new Map(keys.map((key, place) => [String(key), values[place] as string]));
+    return (kind, { seq, text, pieces: count = 0 }) => {
+      if (text !== undefined) return text;
+      const parts = Array.from({ length: count }, (_, at) => found.get(String([id, kind, seq, at])));
+      const left = parts.filter((part) => part !== undefined);
+      if (left.length < count) throw new Error(`${left.length} of ${count} pieces are left`);
+      return left.join("");
+    };
+  });
 }
 
 /** Delete the texts of a kind that belong to entries from `first` up to and with `last`. */
@@ -58,15 +77,18 @@ export function deleteTexts(
   return deleteGently(database, "pieces", IDBKeyRange.bound([id, kind, first], [id, kind, last, []]));
 }
 
-/** Delete a range of records, a few at once. */
+/** Delete a range of records, a few at once; nothing of it waits for this page while others wait for it. */
 export async function deleteGently(database: IDBDatabase, name: string, range: IDBKeyRange): Promise<void> {
   for (;;) {
-    const transaction = database.transaction(name, "readwrite", { durability: "relaxed" });
-    const done = committed(transaction);
-    const store = transaction.objectStore(name);
-    const keys = await answerOf(store.getAllKeys(range, DELETE_AT_ONCE));
-    for (const key of keys) store.delete(key);
+    const reading = database.transaction(name, "readonly");
+    const asked = answerOf(reading.objectStore(name).getAllKeys(range, DELETE_AT_ONCE));
+    reading.commit?.();
+    const keys = await asked;
+    if (keys.length === 0) return;
+    const deleting = database.transaction(name, "readwrite", { durability: "relaxed" });
+    const done = committed(deleting);
+    for (const key of keys) deleting.objectStore(name).delete(key);
+    deleting.commit?.();
     await done;
-    if (keys.length < DELETE_AT_ONCE) return;
   }
 }

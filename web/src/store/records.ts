@@ -9,7 +9,7 @@ export interface Head {
   id: string;
   /** The browser tab that writes it. */
   writer: string;
-  /** The last entry. */
+  /** The last step, and `edits`, as of the time of writing: steps that came later tell themselves. */
   seq: number;
   title: string;
   file: FileRef | null;
@@ -35,12 +35,28 @@ export interface SessionRecord {
 
 /** A text of a document as it was after an entry. */
 export type Kept = TextRef & { id: string; seq: number };
-export type StepRecord = Kept & { op: Step["op"] };
 
-/** Something to be written, in its order. */
+export interface StepRecord extends TextRef {
+  id: string;
+  /** Counts the steps of a document, from 1. */
+  seq: number;
+  writer: string;
+  op: Step["op"];
+  /** `edits` of the document after it. */
+  edits: number;
+}
+
+/** Who writes the steps after which; the present owner is the last. Stands among the steps, before the first. */
+export interface Fence {
+  id: string;
+  seq: -1;
+  writer: "";
+  owners: [writer: string, after: number][];
+}
+
+/** Something to be written beside the steps, in its order. */
 export interface Pending {
   id: string;
-  step?: StepRecord;
   checkpoint?: Kept;
   stack?: Kept;
   /** The head of a document that is new, or is written whole again. */

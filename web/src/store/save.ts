@@ -2,7 +2,7 @@
 // else's change without a question; exported as a download. Knows no journal.
 
 import { t } from "../i18n";
-import { readUi, writeUi } from "../model/comfy";
+import { readUi } from "../model/comfy";
 import { type JsonObject, ROOT } from "../model/types";
 import { documents, ServerError, templates } from "../server/api";
 import type { Missing, Note } from "../server/protocol";
@@ -15,8 +15,9 @@ import { closeDialog, openDialog, toast, viewOf } from "./ui";
 const AUTOSAVE_MS = 2_000;
 
 /** A document as the file format has it, with where one looks. */
-export function asFile(open: OpenDoc): JsonObject {
+export async function asFile(open: OpenDoc): Promise<JsonObject> {
   const view = viewOf(open.id, ROOT);
+  const { writeUi } = await import("../model/comfy_write");
   return writeUi(open.doc, types.getState().types, view === undefined ? {} : { view });
 }
 
@@ -38,8 +39,9 @@ export async function openSaved(name: string): Promise<string> {
   return openAnswer(answer, answer.revision);
 }
 
-export async function openTemplate(name: string): Promise<string> {
-  const answer = await templates.get(name);
+/** Open a workflow to begin with. It is asked for at once, and opened when `before` is over. */
+export async function openTemplate(name: string, before?: Promise<unknown>): Promise<string> {
+  const [answer] = await Promise.all([templates.get(name), before]);
   return openAnswer(answer, undefined, answer.title);
 }
 
@@ -68,7 +70,7 @@ export async function saveDoc(tab: string, options: SaveOptions = {}): Promise<b
   const known = open.file?.name === name ? open.file.revision : null;
   const base = options.base === undefined ? known : options.base;
   try {
-    const saved = await documents.put(name, asFile(open), base);
+    const saved = await documents.put(name, await asFile(open), base);
     const file = { name: saved.name, revision: saved.revision };
     // What was edited while it was on its way is not saved: the number is that of what was sent.
     setSaved(tab, { title: titleOf(saved.name), file, savedEdit: open.edits });
@@ -111,10 +113,10 @@ export async function resolveConflict(
 }
 
 /** Give the document to the user as a file. */
-export function exportDoc(tab: string): void {
+export async function exportDoc(tab: string): Promise<void> {
   const open = openOf(tab);
   if (open === undefined) return;
-  const text = JSON.stringify(asFile(open), null, 2);
+  const text = JSON.stringify(await asFile(open), null, 2);
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const link = document.createElement("a");
   link.href = address;

@@ -12,10 +12,15 @@ export const types = createStore<TypesState>(() => ({ types: new Map(), state: "
 /** What is shown, by the server's tag of it. */
 let shown = "";
 
+/** Set once the browser has an answer of the server to begin with the next time. */
+const KEPT = "latentloom.types";
+
 /** Show the types that the browser has from the last time, and bring them up to date. `state` tells how it went. */
 export async function loadTypes(): Promise<void> {
-  await fetchTypes("kept");
+  const storage = typeof localStorage === "undefined" ? undefined : localStorage;
+  if (storage?.getItem(KEPT)) await fetchTypes("kept");
   await fetchTypes("fresh");
+  if (types.getState().state === "ready") storage?.setItem(KEPT, "yes");
 }
 
 /** Ask the server for its types again, e.g. after a model or a pack was added. */

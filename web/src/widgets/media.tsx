@@ -2,6 +2,7 @@
 // pictures. Also the picture itself, for whoever has room for it. Knows the server's addresses and no document.
 
 import { type ClipboardEvent, type DragEvent, lazy, Suspense, useRef, useState } from "react";
+import { Boundary } from "../Boundary";
 import { t } from "../i18n";
 import type { WidgetSpec } from "../model/spec";
 import { type FilePlace, ServerError, upload, viewUrl } from "../server/api";
@@ -120,16 +121,18 @@ export function FileWidget(props: ControlProps<FileSpec>) {
         />
       )}
       {masking && place && (
-        <Suspense fallback={null}>
-          <MaskEditor
-            picture={place}
-            onSaved={(saved) => {
-              onChange(fileValue(saved, spec.folder));
-              void refreshTypes();
-            }}
-            onClose={() => setMasking(false)}
-          />
-        </Suspense>
+        <Boundary onFail={() => setMasking(false)}>
+          <Suspense fallback={null}>
+            <MaskEditor
+              picture={place}
+              onSaved={(saved) => {
+                onChange(fileValue(saved, spec.folder));
+                void refreshTypes();
+              }}
+              onClose={() => setMasking(false)}
+            />
+          </Suspense>
+        </Boundary>
       )}
     </div>
   );

@@ -157,7 +157,14 @@ function NumberField(props: ControlProps<NumberSpec>) {
 
   if (draft !== null) {
     return (
-      <NumberInput draft={draft.text} typed={draft.typed} label={label} describedBy={describedBy} commit={commit} end={() => setDraft(null)} />
+      <NumberInput
+        draft={draft.text}
+        typed={draft.typed}
+        label={label}
+        describedBy={describedBy}
+        commit={commit}
+        end={() => setDraft(null)}
+      />
     );
   }
   const text = formatNumber(shown, spec);

@@ -1,0 +1,33 @@
+// Fetches what the first presses will ask for once the page stands and has nothing to do, so that nobody waits for it and
+// the start does not either. Knows only that there are loaders.
+
+/** So long after the start at the earliest, and so long after that at the latest. */
+const REST_MS = 1_000;
+const PATIENCE_MS = 4_000;
+
+/** Run a part of the editor that is not there from the start, or is here already. */
+const LATER: (() => Promise<unknown>)[] = [
+  () => import("./server/submit"),
+  () => import("./model/subgraph"),
+  () => import("./model/arrange"),
+];
+
+/** Fetch these and what commands need, one after the other. Returns what stops it. */
+export function beforehand(loaders: (() => Promise<unknown>)[]): () => void {
+  let idle = 0;
+  let stopped = false;
+  const fetchAll = async () => {
+    // A part that does not come now is asked for again, and missed, when it is needed.
+    for (const load of [...loaders, ...LATER]) if (!stopped) await load().catch(() => undefined);
+  };
+  const timer = setTimeout(() => {
+    if (typeof requestIdleCallback === "function") {
+      idle = requestIdleCallback(() => void fetchAll(), { timeout: PATIENCE_MS });
+    } else void fetchAll();
+  }, REST_MS);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    if (idle !== 0) cancelIdleCallback(idle);
+  };
+}
