@@ -22,12 +22,14 @@ from .errors import brief
 from .models.autoencoder import Autoencoder
 from .models.denoiser import DiffusionModel
 from .models.text import TextEncoder
+from .models.upscaler import Upscaler
 from .node.socket import ANY, Socket
 
 __all__ = [
     "Anything",
     "Clip",
     "Conditioning",
+    "Features",
     "Guider",
     "Image",
     "Latent",
@@ -36,6 +38,7 @@ __all__ = [
     "Noise",
     "Sampler",
     "Sigmas",
+    "UpscaleModel",
     "Vae",
     "check_value",
 ]
@@ -58,6 +61,9 @@ Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
 Noise = Annotated[NoiseClass, Socket("NOISE")]
 Guider = Annotated[GuiderClass, Socket("GUIDER", {"latent": "$latent"})]
 Sampler = Annotated[SamplerClass, Socket("SAMPLER")]
+Features = Annotated[torch.Tensor, Socket("FEATURES")]
+"""float [b c h w], any range and number of channels: what operators on feature maps take and give."""
+UpscaleModel = Annotated[Upscaler, Socket("UPSCALE_MODEL")]
 Anything = Annotated[Any, Socket(ANY)]
 
 _SAMPLED = 512  # elements of a host tensor looked at for its range
@@ -144,6 +150,10 @@ def _sigmas(value: object) -> str | None:
     return _tensor(value, "sigmas [n]", (1,))
 
 
+def _features(value: object) -> str | None:
+    return _tensor(value, "feature maps [b c h w]", (4,))
+
+
 def _number(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return f"expected a finite number, got {brief(value)}"
@@ -173,6 +183,7 @@ _CHECKS: Mapping[str, Callable[[object], str | None]] = MappingProxyType(
         "LATENT": _latent,
         "CONDITIONING": _conditioning,
         "SIGMAS": _sigmas,
+        "FEATURES": _features,
         "FLOAT": _number,
         "INT": _instance(int, "a whole number"),
         "STRING": _instance(str, "text"),
@@ -180,6 +191,7 @@ _CHECKS: Mapping[str, Callable[[object], str | None]] = MappingProxyType(
         "MODEL": _offers("a diffusion model", "denoise", "latent"),
         "CLIP": _offers("a text encoder", "encode", "with_skip"),
         "VAE": _offers("an autoencoder", "encode", "decode"),
+        "UPSCALE_MODEL": _offers("an upscale model", "upscale", "scale"),
         "NOISE": _offers("a noise source", "seed", "generate_noise"),
         "GUIDER": _offers("a guider", "model", "sample"),
         "SAMPLER": _offers("a sampler", "name", "step"),

@@ -222,6 +222,11 @@ class _ImageToMask(Handle):
     def MASK(self) -> Wire:
         """MASK."""
 
+class _ImageUpscaleWithModel(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
 class _InpaintModelConditioning(Handle):
     @property
     def positive(self) -> Wire:
@@ -350,10 +355,20 @@ class _LoomEvaluateShapes(Handle):
     def accuracy(self) -> Wire:
         """FLOAT. share of all pictures that pass by the soft judge."""
 
+class _LoomFeaturesToImage(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
 class _LoomGrid(Handle):
     @property
     def IMAGE(self) -> Wire:
         """IMAGE."""
+
+class _LoomImageToFeatures(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
 
 class _LoomInput(Handle):
     @property
@@ -368,6 +383,19 @@ class _LoomItem(Handle):
     def index(self) -> Wire:
         """INT. 0 for the first item."""
 
+class _LoomMaxPool(Handle):
+    @property
+    def features(self) -> Wire:
+        """FEATURES."""
+    @property
+    def indices(self) -> Wire:
+        """POOL_INDICES."""
+
+class _LoomMaxUnpool(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
 class _LoomNewDiffusionModel(Handle):
     @property
     def MODEL(self) -> Wire:
@@ -378,6 +406,51 @@ class _LoomNewDiffusionModel(Handle):
     @property
     def VAE(self) -> Wire:
         """VAE."""
+
+class _LoomNewUpscaleModel(Handle):
+    @property
+    def UPSCALE_MODEL(self) -> Wire:
+        """UPSCALE_MODEL."""
+
+class _LoomPhotographs(Handle):
+    @property
+    def DATASET(self) -> Wire:
+        """DATASET."""
+
+class _LoomPixelShuffle(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomPixelUnshuffle(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomResizeArea(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomResizeBicubic(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomResizeBilinear(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomResizeLanczos(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomResizeNearest(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
 
 class _LoomRewardImage(Handle):
     @property
@@ -413,6 +486,14 @@ class _LoomTrainDiffusion(Handle):
     def curve(self) -> Wire:
         """IMAGE."""
 
+class _LoomTrainUpscaler(Handle):
+    @property
+    def UPSCALE_MODEL(self) -> Wire:
+        """UPSCALE_MODEL."""
+    @property
+    def curve(self) -> Wire:
+        """IMAGE."""
+
 class _LoomTrainVAE(Handle):
     @property
     def VAE(self) -> Wire:
@@ -420,6 +501,29 @@ class _LoomTrainVAE(Handle):
     @property
     def curve(self) -> Wire:
         """IMAGE."""
+
+class _LoomTransposedConvolution(Handle):
+    @property
+    def FEATURES(self) -> Wire:
+        """FEATURES."""
+
+class _LoomUpscaleToSize(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoraLoader(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
+class _LoraLoaderModelOnly(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
 
 class _MaskComposite(Handle):
     @property
@@ -565,6 +669,11 @@ class _UNETLoader(Handle):
     @property
     def MODEL(self) -> Wire:
         """MODEL."""
+
+class _UpscaleModelLoader(Handle):
+    @property
+    def UPSCALE_MODEL(self) -> Wire:
+        """UPSCALE_MODEL."""
 
 class _VAEDecode(Handle):
     @property
@@ -1113,6 +1222,15 @@ class Builder(_GraphBuilder):
         """Take one channel of a picture as a mask.
 
         channel: a picture without alpha counts as opaque."""
+    def ImageUpscaleWithModel(
+        self,
+        *,
+        upscale_model: _Wired,
+        image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ImageUpscaleWithModel:
+        """Enlarge pictures by the factor of an upscale model, in tiles; the tiles shrink when memory runs out."""
     def InpaintModelConditioning(
         self,
         *,
@@ -1426,6 +1544,14 @@ class Builder(_GraphBuilder):
         sampler_name: the method that takes the steps.
         scheduler: how the noise is spread over the steps.
         size: side of the pictures in pixels."""
+    def LoomFeaturesToImage(
+        self,
+        *,
+        features: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomFeaturesToImage:
+        """Make pictures of feature maps with 1, 3 or 4 channels; what lies outside 0 to 1 is cut off."""
     def LoomForEach(
         self,
         *,
@@ -1468,6 +1594,14 @@ class Builder(_GraphBuilder):
         """Hand on one of two values; what makes the other one never runs.
 
         condition: true hands on `on_true`, false `on_false`."""
+    def LoomImageToFeatures(
+        self,
+        *,
+        image: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomImageToFeatures:
+        """Make feature maps of pictures: one channel for each colour, in 0 to 1."""
     def LoomInput(
         self,
         *,
@@ -1497,6 +1631,36 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _LoomItem:
         """Stand for the item of the loop that the graph below leads into."""
+    def LoomMaxPool(
+        self,
+        *,
+        features: _Wired,
+        kernel_size: int | _Wired = 2,
+        stride: int | _Wired = 0,
+        padding: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomMaxPool:
+        """Keep the largest number of each window, and where it was.
+
+        kernel_size: side of a window.
+        stride: how far apart the windows lie; 0 takes the side of a window.
+        padding: cells around the map that never win."""
+    def LoomMaxUnpool(
+        self,
+        *,
+        features: _Wired,
+        indices: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomMaxUnpool:
+        """Put numbers back where max-pooling found them, and 0 elsewhere.
+
+        indices: of the pooling that made the map small.
+        width: of the result; 0 takes the width from before pooling.
+        height: of the result; 0 takes the height from before pooling."""
     def LoomNewDiffusionModel(
         self,
         *,
@@ -1525,6 +1689,22 @@ class Builder(_GraphBuilder):
         vae_levels: width of the autoencoder's four levels in multiples of the first.
         prediction: what the denoiser learns to give. "v" comes with zero terminal SNR and draws plain backgrounds well; "eps" is Stable Diffusion's own.
         seed: of the weights they start from."""
+    def LoomNewUpscaleModel(
+        self,
+        *,
+        scale: int | _Wired = 2,
+        width: int | _Wired = 32,
+        layers: int | _Wired = 8,
+        seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomNewUpscaleModel:
+        """An untrained upscale model in the layout of Real-ESRGAN's compact network.
+
+        scale: how many times wider and higher it makes pictures. With 2 it starts as bilinear interpolation.
+        width: channels of each layer; the published ones have 64.
+        layers: between the first and the last; the published ones have 16 or 32.
+        seed: of the weights it starts from."""
     def LoomOutput(
         self,
         *,
@@ -1538,6 +1718,133 @@ class Builder(_GraphBuilder):
 
         name: as of Workflow Input; files are called so.
         description: one line for whoever runs it."""
+    def LoomPhotographs(
+        self,
+        *,
+        folder: str | _Wired = 'photographs',
+        size: int | _Wired = 64,
+        turned: bool | _Wired = True,
+        seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomPhotographs:
+        """An endless data set of square crops of the pictures in a folder, without captions.
+
+        folder: inside the input folder; empty takes all pictures of it. Pictures smaller than a crop are left out.
+        size: side of a crop in pixels.
+        turned: crops are also turned, mirrored, and given another order of colours.
+        seed: another seed gives other crops."""
+    def LoomPixelShuffle(
+        self,
+        *,
+        features: _Wired,
+        factor: int | _Wired = 2,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomPixelShuffle:
+        """Turn groups of channels into pixels: a map becomes larger and has fewer channels.
+
+        factor: how many times wider and higher; its square divides the channels."""
+    def LoomPixelUnshuffle(
+        self,
+        *,
+        features: _Wired,
+        factor: int | _Wired = 2,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomPixelUnshuffle:
+        """Turn pixels into groups of channels: a map becomes smaller and has more channels.
+
+        factor: how many times narrower and lower; it divides both sides."""
+    def LoomResizeArea(
+        self,
+        *,
+        features: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 0.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomResizeArea:
+        """Resize feature maps by the average of what each new cell covers.
+
+        width: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        height: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0."""
+    def LoomResizeBicubic(
+        self,
+        *,
+        features: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 2.0,
+        align_corners: bool | _Wired = False,
+        antialias: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomResizeBicubic:
+        """Resize feature maps with cubic pieces through four neighbours, which may overshoot.
+
+        width: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        height: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0.
+        align_corners: the outermost numbers' centres stay where they are.
+        antialias: averages when shrinking, and takes Pillow's softer curve (a = -0.5 instead of -0.75)."""
+    def LoomResizeBilinear(
+        self,
+        *,
+        features: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 2.0,
+        align_corners: bool | _Wired = False,
+        antialias: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomResizeBilinear:
+        """Resize feature maps linearly between neighbours.
+
+        width: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        height: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0.
+        align_corners: the outermost numbers' centres stay where they are.
+        antialias: averages when shrinking, as Pillow does."""
+    def LoomResizeLanczos(
+        self,
+        *,
+        features: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 2.0,
+        lobes: int | _Wired = 3,
+        clip: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomResizeLanczos:
+        """Resize feature maps with a windowed sinc, widened when shrinking.
+
+        width: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        height: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0.
+        lobes: of the window on each side; more are sharper and ring more. Pillow has 3.
+        clip: cuts off what lies outside 0 to 1, as for pictures."""
+    def LoomResizeNearest(
+        self,
+        *,
+        features: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 2.0,
+        exact: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomResizeNearest:
+        """Resize feature maps by repeating or leaving out numbers.
+
+        width: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        height: 0 for both sides takes scale_by; 0 for one keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0.
+        exact: takes the number whose centre is nearest, as Pillow does; off, the one at the upper left."""
     def LoomRewardImage(
         self,
         *,
@@ -1552,6 +1859,19 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _LoomRewardPrompt:
         """Stand for the prompts of the pictures that a trainer wants judged."""
+    def LoomSaveUpscaleModel(
+        self,
+        *,
+        upscale_model: _Wired,
+        filename_prefix: str | _Wired = 'upscale_models/ComfyUI',
+        precision: _Literal['fp16', 'fp32'] | _Wired = 'fp16',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save an upscale model as a file in the output folder.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten.
+        precision: of the weights in the file; "fp16" halves its size."""
     def LoomShapeEval(
         self,
         *,
@@ -1629,6 +1949,46 @@ class Builder(_GraphBuilder):
         name: of the folder in user/training that keeps checkpoints and latents; empty keeps none.
         checkpoint_every: steps between two checkpoints.
         resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
+    def LoomTrainUpscaler(
+        self,
+        *,
+        upscale_model: _Wired,
+        dataset: _Wired,
+        steps: int | _Wired = 3000,
+        batch_size: int | _Wired = 16,
+        learning_rate: float | _Wired = 0.001,
+        warm_up: int | _Wired = 50,
+        schedule: _Literal['decay_at_end', 'cosine', 'constant'] | _Wired = 'cosine',
+        decay_share: float | _Wired = 0.3,
+        loss: _Literal['absolute', 'squared'] | _Wired = 'absolute',
+        made_small_by: _Literal['both', 'bicubic', 'area'] | _Wired = 'both',
+        ema_decay: float | _Wired = 0.995,
+        precision: _Literal['fp32', 'bf16'] | _Wired = 'fp32',
+        seed: int | _Wired = 0,
+        name: str | _Wired = 'upscaler',
+        checkpoint_every: int | _Wired = 250,
+        resume: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTrainUpscaler:
+        """Train an upscale model to give pictures back that were made small.
+
+        upscale_model: where the training starts; it stays as it is.
+        dataset: pictures whose side is a multiple of the model's scale.
+        steps: of the optimizer, in all.
+        batch_size: pictures in each step.
+        learning_rate: the highest rate.
+        warm_up: steps over which the rate rises to it.
+        schedule: how the rate falls again. "decay_at_end" keeps it until the last steps, "cosine" lowers it all along.
+        decay_share: share of the steps over which "decay_at_end" lowers the rate.
+        loss: of a pixel's error; "absolute" is usual, "squared" is what PSNR measures.
+        made_small_by: the filter to undo. A model that knows one alone sharpens too little or too much after another.
+        ema_decay: of the running average of the weights, which is the result.
+        precision: "bf16" is faster where the processor has it; weights stay float32.
+        seed: of the training.
+        name: of the folder in user/training that keeps checkpoints; empty keeps none.
+        checkpoint_every: steps between two checkpoints.
+        resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
     def LoomTrainVAE(
         self,
         *,
@@ -1673,6 +2033,80 @@ class Builder(_GraphBuilder):
         name: of the folder in user/training that keeps checkpoints; empty keeps none.
         checkpoint_every: steps between two checkpoints.
         resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
+    def LoomTransposedConvolution(
+        self,
+        *,
+        features: _Wired,
+        kernel: _Literal['bilinear', 'box', 'gaussian', 'written'] | _Wired = 'bilinear',
+        kernel_size: int | _Wired = 4,
+        stride: int | _Wired = 2,
+        padding: int | _Wired = 1,
+        output_padding: int | _Wired = 0,
+        dilation: int | _Wired = 1,
+        weights: str | _Wired = '',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTransposedConvolution:
+        """Enlarge feature maps by adding a copy of a kernel for each number, every channel alone.
+
+        kernel: "bilinear" interpolates linearly with size 2 x stride and padding stride / 2; "box" repeats with size stride and no padding; "written" takes weights.
+        kernel_size: side of the kernel, unless it is written.
+        stride: how far apart the copies lie.
+        padding: cells cut off on each side.
+        output_padding: cells added at the right and at the bottom.
+        dilation: how far apart a kernel's own numbers lie.
+        weights: the numbers of a written kernel, rows between semicolons or on lines of their own."""
+    def LoomUpscaleToSize(
+        self,
+        *,
+        upscale_model: _Wired,
+        image: _Wired,
+        width: int | _Wired = 0,
+        height: int | _Wired = 0,
+        scale_by: float | _Wired = 2.0,
+        method: _Literal['nearest-exact', 'bilinear', 'area', 'bicubic', 'lanczos'] | _Wired = 'area',
+        tile: int | _Wired = 512,
+        overlap: int | _Wired = 32,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomUpscaleToSize:
+        """Enlarge pictures to any size: with an upscale model until they are large enough, then down to the size.
+
+        width: in pixels; 0 keeps the aspect ratio, and 0 for both takes scale_by.
+        height: in pixels; 0 keeps the aspect ratio.
+        scale_by: 2 makes them twice as wide and twice as high, where width and height are 0.
+        method: of the last step; "area" and "lanczos" average what becomes smaller.
+        tile: side of the pieces that the model is given, in pixels of the picture.
+        overlap: how far neighbouring pieces blend, in pixels of the picture."""
+    def LoraLoader(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        lora_name: str | _Wired,
+        strength_model: float | _Wired = 1.0,
+        strength_clip: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoraLoader:
+        """Lay a LoRA over a model and its text encoder. Several add up; 0 takes one off, and nothing is loaded again.
+
+        lora_name: a file of models/loras.
+        strength_model: how much of it the model gets; may be negative.
+        strength_clip: how much of it the text encoder gets."""
+    def LoraLoaderModelOnly(
+        self,
+        *,
+        model: _Wired,
+        lora_name: str | _Wired,
+        strength_model: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoraLoaderModelOnly:
+        """Lay a LoRA over a model, and leave the text encoder alone.
+
+        lora_name: a file of models/loras.
+        strength_model: how much of it the model gets; may be negative."""
     def MaskComposite(
         self,
         *,
@@ -2013,6 +2447,16 @@ class Builder(_GraphBuilder):
 
         unet_name: a file of models/diffusion_models.
         weight_dtype: "fp8..." rounds the weights to that precision, so that pictures match those of programs that store them so; memory and speed stay those of "default"."""
+    def UpscaleModelLoader(
+        self,
+        *,
+        model_name: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _UpscaleModelLoader:
+        """Load an upscale model: ESRGAN, Real-ESRGAN, its compact network, or ESPCN.
+
+        model_name: a file of models/upscale_models."""
     def VAEDecode(
         self,
         *,

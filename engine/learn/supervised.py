@@ -95,7 +95,8 @@ def train_vae(
     """
     vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions of 32 to 128 channels run a fifth faster so
     device = next(vae.parameters()).device
-    frozen = [vae.encoder, vae.quant_conv] if settings.part == "decoder" else []
+    before = [vae.encoder, *([vae.quant_conv] if vae.config.quant_conv else [])]
+    frozen = before if settings.part == "decoder" else []
     for part in frozen:
         part.requires_grad_(False)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .detect import All, Any, Condition, Has, Not, Rank, Suffix
+from .detect import All, Any, Condition, Has, Lone, Not, Rank, Suffix
 
 __all__ = ["ARCHITECTURES", "Architecture", "Kind"]
 
@@ -141,14 +141,38 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     )),
     Architecture("LoRA", "lora", Any(
         Suffix(".lora_up.weight"), Suffix(".lora_down.weight"), Suffix(".lora_A.weight"),
-        Suffix("_lora.up.weight"), Suffix(".hada_w1_a"), Suffix(".lokr_w1"),
-    )),
-    Architecture("upscaler", "upscaler", Any(
-        Has("conv_first.weight"), All(Has("model.0.weight"), Has("model.1.sub.0.weight")),
-        All(Has("model.0.weight"), Has("model.1.sub.0.RDB1.conv1.0.weight")),
-        All(Has("body.0.weight"), Rank("body.1.weight", 1)),
+        Suffix(".lora_A.default.weight"), Suffix("_lora.up.weight"), Suffix(".lora.up.weight"),
+        Suffix(".lora_linear_layer.up.weight"), Suffix(".hada_w1_a"), Suffix(".lokr_w1"), Suffix(".lokr_w1_a"),
+        Suffix(".diff"), Suffix(".w_norm"),
+    ), readable=True),
+    Architecture("Real-ESRGAN upscaler", "upscaler", All(
+        Has("conv_first.weight"), Has("body.0.rdb1.conv1.weight"), Has("conv_body.weight"),
+        Has("conv_up1.weight"), Has("conv_up2.weight"), Has("conv_hr.weight"), Has("conv_last.weight"),
+    ), readable=True),
+    Architecture("BSRGAN upscaler", "upscaler", All(
+        Has("conv_first.weight"), Has("RRDB_trunk.0.RDB1.conv1.weight"), Has("trunk_conv.weight"),
+        Has("upconv1.weight"), Has("HRconv.weight"), Has("conv_last.weight"),
+    ), readable=True),
+    Architecture("ESRGAN upscaler (first layout)", "upscaler", All(
+        Has("model.0.weight"), Has("model.1.sub.0.RDB1.conv1.0.weight"),
+    ), readable=True),
+    Architecture("compact Real-ESRGAN upscaler", "upscaler", All(
+        Rank("body.0.weight", 4), Rank("body.1.weight", 1), Rank("body.2.weight", 4),
+    ), readable=True),
+    Architecture("ESPCN upscaler", "upscaler", Any(
+        All(*(Rank(stem + ".weight", 4) for stem in ("feature_maps.0", "feature_maps.2", "sub_pixel.0"))),
+        All(*(Rank(stem + ".weight", 4) for stem in ("first_part.0", "first_part.2", "last_part.0"))),
+        All(*(Rank(f"conv{number}.weight", 4) for number in (1, 2, 3, 4)), Not(Has("conv5.weight"))),
+    ), readable=True),
+    Architecture("upscaler of another kind", "upscaler", Any(
+        All(
+            Has("conv_first.weight"),
+            Not(Has("body.0.rdb1.conv1.weight")), Not(Suffix(".rdb3.conv5.weight")),
+            Not(Has("RRDB_trunk.0.RDB1.conv1.weight")), Not(Suffix(".RDB3.conv5.weight")),
+        ),
+        All(Has("model.0.weight"), Has("model.1.sub.0.weight")),
     )),
     Architecture("textual inversion", "embedding", Any(
-        Rank("emb_params", 2), Rank("*", 2), All(Rank("clip_l", 2), Rank("clip_g", 2)),
+        Rank("emb_params", 2), Rank("*", 2), All(Rank("clip_l", 2), Rank("clip_g", 2)), Lone(2, "<"), Lone(1, "<"),
     )),
 )  # fmt: skip

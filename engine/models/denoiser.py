@@ -17,6 +17,7 @@ from ..diffusion.predict import to_x0
 from ..diffusion.process import Process
 from ..errors import UserError
 from .latent import LatentFormat
+from .patched import PatchedWeights
 from .unet import UNet, UNetConfig
 
 __all__ = ["DiffusionModel"]
@@ -29,7 +30,8 @@ class DiffusionModel:
     Never changed in place: `with_` gives a changed copy that shares the network.
     """
 
-    network: nn.Module
+    base: nn.Module
+    """The network as it was loaded or trained, without what is laid over it; see `network`."""
     process: Process
     prediction: str = "eps"
     """"eps", "v", "x0" or "flow"."""
@@ -37,20 +39,29 @@ class DiffusionModel:
     guidance_patches: tuple[Callable[..., Any], ...] = ()
     """Changes to the combined prediction, in order; applied by the guider, not here."""
     family: str = "SD1.x"
+    weights: PatchedWeights = field(default_factory=PatchedWeights)
+    """What is laid over the base while it runs: LoRAs."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it runs: the base itself, or one that shares its weights where no LoRA changes them."""
+        return self.weights.network(self.base)
 
     def with_(self, **changes: Any) -> Self:
-        """Return a copy with these fields replaced."""
+        """Return a copy with these fields replaced; `network=` gives it another one, with nothing laid over it."""
+        if "network" in changes:
+            changes |= {"base": changes.pop("network"), "weights": PatchedWeights()}
         return replace(self, **changes)
 
     @property
     def device(self) -> torch.device:
         """Where the network is now."""
-        return next(self.network.parameters()).device
+        return next(self.base.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """The precision the network computes in."""
-        return next(self.network.parameters()).dtype
+        return next(self.base.parameters()).dtype
 
     def denoise(
         self, x: Tensor, sigma: Tensor | float, context: Tensor, *, concat: Tensor | None = None, **extra: Any
@@ -67,8 +78,8 @@ class DiffusionModel:
         if concat is not None:
             inputs = torch.cat([inputs, concat.to(inputs).expand(len(x), -1, -1, -1)], dim=1)
         context = context.to(inputs).expand(len(x), -1, -1)
-        if isinstance(self.network, UNet):
-            check_widths(self.network.config, inputs.shape[1], context.shape[2])
+        if isinstance(self.base, UNet):
+            check_widths(self.base.config, inputs.shape[1], context.shape[2])
         output = self.network(inputs, self.process.timestep(level), context, **extra)
         return to_x0(self.prediction, output.to(state.dtype), state, level).to(x.dtype)
 

@@ -16,7 +16,7 @@ from ..errors import UserError
 if TYPE_CHECKING:  # arch.py is the table over these conditions
     from .arch import Architecture
 
-__all__ = ["All", "Any", "Condition", "Has", "Match", "Not", "Rank", "Suffix", "detect", "unrecognised"]
+__all__ = ["All", "Any", "Condition", "Has", "Lone", "Match", "Not", "Rank", "Suffix", "detect", "unrecognised"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -73,6 +73,18 @@ class Suffix:
 
     def match(self, shapes: Shapes) -> Match:
         return single(any(key.endswith(self.end) for key in shapes), f'a key ending in "{self.end}"')
+
+
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """The file has one tensor and no other, with that many dimensions, under a name that begins so."""
+
+    rank: int
+    start: str
+
+    def match(self, shapes: Shapes) -> Match:
+        holds = len(shapes) == 1 and all(len(shapes[key]) == self.rank and key.startswith(self.start) for key in shapes)
+        return single(holds, f'one tensor alone, "{self.start}..." with {self.rank} dimensions')
 
 
 @dataclass(frozen=True, slots=True)

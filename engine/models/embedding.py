@@ -1,7 +1,8 @@
 """Textual inversion files: learned vectors that stand in a prompt as `embedding:name`.
 
-Reads A1111's .pt (`string_to_param`), safetensors `emb_params`, diffusers' single token, and the SDXL pair
-`clip_l`/`clip_g`, picking by width. Knows nothing of tokens or networks. Source: Gal et al. 2022.
+Reads A1111's .pt (`string_to_param`), safetensors `emb_params`, diffusers' single token, and `clip_l` with `clip_g`
+(and `t5xxl`), picking by width and, where several have it, by the encoder's place in its family. Knows nothing of
+tokens or networks. Source: Gal et al. 2022.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .weights import open_weights
 __all__ = ["Embedding", "find_embedding", "load_embedding"]
 
 SUFFIXES = (".safetensors", ".pt", ".bin")
+PLACES = {"l": "clip_l", "g": "clip_g", "t5": "t5xxl"}
 PUNCTUATION = ",.;:!?"
 
 
@@ -30,9 +32,12 @@ class Embedding:
     rest: str = ""
 
 
-def load_embedding(name: str, folders: Sequence[Path], width: int, *, allow_pickle: bool = False) -> Embedding:
+def load_embedding(
+    name: str, folders: Sequence[Path], width: int, *, place: str = "l", allow_pickle: bool = False
+) -> Embedding:
     """Return the vectors of that width in the embedding file called `name`, which may end in punctuation.
 
+    place: of the encoder in its family, "l", "g" or "t5"; counts where a file has several vectors of the width.
     Raises: UserError M020 when no file has that name, M021 when it holds no vectors of that width, or the
     errors of `open_weights`.
     """
@@ -40,7 +45,7 @@ def load_embedding(name: str, folders: Sequence[Path], width: int, *, allow_pick
     for candidate in (name, bare):
         path = find_embedding(candidate, folders)
         if path is not None:
-            return Embedding(read_vectors(path, width, allow_pickle=allow_pickle), name[len(candidate) :])
+            return Embedding(read_vectors(path, width, place, allow_pickle=allow_pickle), name[len(candidate) :])
     there = sorted({file.stem for folder in folders if folder.is_dir() for file in folder.rglob("*") if is_one(file)})
     near = get_close_matches(bare, there, n=3, cutoff=0.5)
     raise UserError(
@@ -73,7 +78,7 @@ def is_one(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read_vectors(path: Path, width: int, *, allow_pickle: bool) -> Tensor:
+def read_vectors(path: Path, width: int, place: str = "l", *, allow_pickle: bool) -> Tensor:
     """Return the vectors [n width] of a textual inversion file."""
     source = open_weights(path, allow_pickle=allow_pickle, under="string_to_param")
     fitting = [key for key, shape in source.shapes.items() if shape[-1:] == (width,) and len(shape) <= 2]
@@ -86,5 +91,5 @@ def read_vectors(path: Path, width: int, *, allow_pickle: bool) -> Tensor:
             got=f"widths {', '.join(map(str, widths[:5]))}" if widths else "no vectors",
             fix="Use an embedding made for this family of models.",
         )
-    key = next((key for key in ("emb_params", "*", "clip_l") if key in fitting), fitting[0])
+    key = next((key for key in (PLACES[place], "emb_params", "*") if key in fitting), fitting[0])
     return source.tensor(key).float().reshape(-1, width)

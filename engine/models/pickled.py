@@ -37,7 +37,7 @@ DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-WRAPPERS = ("state_dict", "params_ema", "params")
+WRAPPERS = ("state_dict", "params_ema", "params", "string_to_param")
 FORBIDDEN = {"INST", "OBJ", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"}
 
 

@@ -7,22 +7,24 @@ files' layouts (embedding.py reads those) or of nodes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from .clip import CLIPText
 from .embedding import load_embedding
+from .patched import PatchedWeights
 from .prompt import Span, parse
 from .tokenize import Tokenizer
 
 __all__ = ["TextEncoder"]
 
 AT_ONCE = 64  # chunks in one call of the network: a novel pasted as a prompt must not exhaust memory
+BIG_G = 1280  # width of OpenCLIP's bigG
 UNBROKEN = 8  # a unit of fewer tokens than this is not split between two chunks
 
 
@@ -39,7 +41,8 @@ class Token:
 class TextEncoder:
     """A text network with its tokenizer; `with_` and `with_skip` give changed copies that share both."""
 
-    network: CLIPText
+    base: CLIPText
+    """The network as it was loaded or trained, without what is laid over it; see `network`."""
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
     skip: int = 1
     """1 is the last layer, 2 the one before it ("clip skip 2"), and so on."""
@@ -47,27 +50,46 @@ class TextEncoder:
     """Where `embedding:name` is looked up, in this order."""
     allow_pickle: bool = False
     """Whether embeddings may come from pickles (.pt, .bin), read by the restricted loader."""
+    weights: PatchedWeights = field(default_factory=PatchedWeights)
+    """What is laid over the base while it runs: LoRAs."""
+
+    @property
+    def network(self) -> CLIPText:
+        """The network as it runs: the base itself, or one that shares its weights where no LoRA changes them."""
+        return self.weights.network(self.base)
+
+    @property
+    def parts(self) -> Mapping[str, TextEncoder]:
+        """The encoders by their place in the family: this one alone, "g" by bigG's width, else "l"."""
+        return {"g" if self.base.config.width == BIG_G else "l": self}
+
+    def with_parts(self, parts: Mapping[str, Self]) -> Self:
+        """Return the encoder of that place."""
+        (part,) = parts.values()
+        return part
 
     @property
     def device(self) -> torch.device:
         """Where the network is now."""
-        return next(self.network.parameters()).device
+        return next(self.base.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """The precision the network computes in."""
-        return next(self.network.parameters()).dtype
+        return next(self.base.parameters()).dtype
 
-    def with_(self, **changes: object) -> Self:
-        """Return a copy with these fields replaced."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+    def with_(self, **changes: Any) -> Self:
+        """Return a copy with these fields replaced; `network=` gives it another one, with nothing laid over it."""
+        if "network" in changes:
+            changes |= {"base": changes.pop("network"), "weights": PatchedWeights()}
+        return replace(self, **changes)
 
     def with_skip(self, skip: int) -> Self:
         """Return an encoder that stops `skip` layers from the end, 1 being the last.
 
         More than the network has means the last one, as in ComfyUI.
         """
-        return replace(self, skip=skip if 1 <= skip <= self.network.config.layers else 1)
+        return replace(self, skip=skip if 1 <= skip <= self.base.config.layers else 1)
 
     def encode(self, prompt: str) -> tuple[Tensor, Tensor]:
         """Return the states [1 77*k d] of k chunks and the pooled state [1 d] of the first, both float32.
@@ -88,13 +110,13 @@ class TextEncoder:
 
         No syntax is read: parentheses are text. Gradients flow into the network where they are enabled.
         """
-        room = self.network.config.length - 2
+        room = self.base.config.length - 2
         texts = [self._chunk([Token(n) for n in self.tokenizer.encode(text)[:room]]) for text in prompts]
         return self._run(texts)
 
     def chunks(self, prompt: str) -> list[list[Token]]:
         """Return the prompt as chunks of exactly 77 tokens, start and end included; at least one chunk."""
-        room = self.network.config.length - 2
+        room = self.base.config.length - 2
         chunks: list[list[Token]] = [[]]
         for span in parse(prompt):
             unit = self._tokens(span)
@@ -113,14 +135,14 @@ class TextEncoder:
         """Return the tokens of one span; an embedding gives one per vector."""
         if not span.embedding:
             return [Token(number, span.weight) for number in self.tokenizer.encode(span.text)]
-        width = self.network.config.width
+        width = self.base.config.width
         found = load_embedding(span.text, self.embedding_folders, width, allow_pickle=self.allow_pickle)
         tokens = [Token(0, span.weight, vector) for vector in found.vectors]
         return tokens + [Token(number, span.weight) for number in self.tokenizer.encode(found.rest)]
 
     def _chunk(self, tokens: list[Token]) -> list[Token]:
         """Return the tokens between start and end, padded to the network's length."""
-        padding = self.network.config.length - 2 - len(tokens)
+        padding = self.base.config.length - 2 - len(tokens)
         start, end, pad = Token(self.tokenizer.bos), Token(self.tokenizer.eos), Token(self.tokenizer.pad)
         return [start, *tokens, end, *[pad] * padding]
 

@@ -53,28 +53,30 @@ def match(image: Tensor, width: int, height: int, method: str, crop: str = "disa
     return rearrange(scaled, "b c h w -> b h w c").contiguous()
 
 
-def lanczos(x: Tensor, width: int, height: int) -> Tensor:
-    """Resample with a Lanczos-3 window, widened when shrinking.
+def lanczos(x: Tensor, width: int, height: int, lobes: int = _LOBES, clip: bool = True) -> Tensor:
+    """Resample with a Lanczos window, widened when shrinking.
 
-    x: [b c h w] in 0..1; the result is clipped to 0..1, because the window overshoots at edges.
+    x: [b c h w] in 0..1; the result is clipped to 0..1, because the window overshoots at edges. clip: False takes and
+    gives any range. lobes: of the window on each side, 1 or more.
     Differs: ComfyUI goes through Pillow's 8 bits, which also clip between the two passes.
     """
-    across = _windows(x.shape[-1], width, x)
-    down = _windows(x.shape[-2], height, x)
-    return torch.einsum("oh,bchw,pw->bcop", down, x, across).clamp(0.0, 1.0)
+    across = _windows(x.shape[-1], width, x, lobes)
+    down = _windows(x.shape[-2], height, x, lobes)
+    resampled = torch.einsum("oh,bchw,pw->bcop", down, x, across)
+    return resampled.clamp(0.0, 1.0) if clip else resampled
 
 
-def _windows(old: int, new: int, like: Tensor) -> Tensor:
+def _windows(old: int, new: int, like: Tensor, lobes: int) -> Tensor:
     """Return the weights [new old] of the Lanczos window; each row sums to one."""
     scale = max(old / new, 1.0)
     center = (torch.arange(new, dtype=torch.float64) + 0.5) * (old / new)
     position = torch.arange(old, dtype=torch.float64) + 0.5
     distance = (position[None, :] - center[:, None]) / scale
     # Pillow takes the pixels whose index lies in round(center - support) .. round(center + support).
-    first = (center - _LOBES * scale + 0.5).floor().clamp(min=0)[:, None]
-    last = (center + _LOBES * scale + 0.5).floor().clamp(max=old)[:, None]
-    inside = (position - 0.5 >= first) & (position - 0.5 < last) & (distance.abs() < _LOBES)
-    weights = torch.where(inside, torch.sinc(distance) * torch.sinc(distance / _LOBES), 0.0)
+    first = (center - lobes * scale + 0.5).floor().clamp(min=0)[:, None]
+    last = (center + lobes * scale + 0.5).floor().clamp(max=old)[:, None]
+    inside = (position - 0.5 >= first) & (position - 0.5 < last) & (distance.abs() < lobes)
+    weights = torch.where(inside, torch.sinc(distance) * torch.sinc(distance / lobes), 0.0)
     return (weights / weights.sum(dim=1, keepdim=True)).to(like.device, like.dtype)
 
 

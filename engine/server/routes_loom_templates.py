@@ -6,16 +6,16 @@ Which there are is `templates`' business. Needs no worker.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from .compress import Content, packed, respond
 from .files import media_type
 from .opening import open_bytes
 from .reach import hub_of
-from .reply import Reply
+from .reply import dumps
 from .templates import listed, picture_of, read
 
 __all__ = ["routes"]
@@ -34,7 +34,8 @@ async def _list(request: Request) -> Response:
     """Answer all templates, and which of them would run here."""
     hub = hub_of(request)
     await hub.nodes_known()
-    return Reply({"templates": await asyncio.to_thread(listed, hub.registry, hub.folders)})
+    found = await asyncio.to_thread(lambda: packed(dumps({"templates": listed(hub.registry, hub.folders)})))
+    return respond(request, found, "application/json")
 
 
 async def _one(request: Request) -> Response:
@@ -43,11 +44,11 @@ async def _one(request: Request) -> Response:
     await hub.nodes_known()
     name: str = request.path_params["name"]
 
-    def work() -> dict[str, Any]:
+    def work() -> Content:
         title, data = read(name)
-        return {**open_bytes(data, f"{name}.json", hub.registry), "name": name, "title": title}
+        return packed(dumps({**open_bytes(data, f"{name}.json", hub.registry), "name": name, "title": title}))
 
-    return Reply(await asyncio.to_thread(work))
+    return respond(request, await asyncio.to_thread(work), "application/json")
 
 
 async def _picture(request: Request) -> Response:

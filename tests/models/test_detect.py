@@ -76,7 +76,7 @@ FILES = {
     "OpenCLIP text encoder": ["token_embedding.weight", "transformer.resblocks.0.ln_1.weight"],
     "T5 text encoder": ["shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"],
     "LoRA": ["lora_unet_x.lora_up.weight", "lora_unet_x.lora_down.weight", "lora_unet_x.alpha"],
-    "upscaler": ["conv_first.weight", "body.0.rdb1.conv1.weight"],
+    "upscaler of another kind": ["conv_first.weight", "layers.0.residual_group.blocks.0.norm1.weight"],
     "textual inversion": ["emb_params"],
 }  # fmt: skip
 

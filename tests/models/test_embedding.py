@@ -4,6 +4,7 @@ from safetensors.torch import save_file
 
 from latentloom.engine.errors import UserError
 from latentloom.engine.models.embedding import find_embedding, load_embedding
+from latentloom.engine.models.load import identify
 
 VECTORS = torch.arange(16.0).view(2, 8)
 
@@ -37,6 +38,25 @@ def test_width_picks_the_encoder(folder):
     assert torch.equal(load_embedding("xl", (folder,), 10).vectors, torch.ones(2, 10))
     with pytest.raises(UserError, match=r"M021.*width 12.*widths 8, 10"):
         load_embedding("xl", (folder,), 12)
+
+
+def test_place_picks_where_widths_are_alike(folder):
+    save_file({"clip_l": VECTORS, "clip_g": VECTORS + 1, "t5xxl": VECTORS + 2}, folder / "sd3.safetensors")
+    for i, place in enumerate(("l", "g", "t5")):
+        assert torch.equal(load_embedding("sd3", (folder,), 8, place=place).vectors, VECTORS + i)
+    assert torch.equal(load_embedding("a", (folder,), 8, place="g").vectors, VECTORS)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "sub/b.safetensors", "xl.safetensors", "c.pt", "d.bin"])
+def test_each_form_is_recognised(folder, name):
+    assert identify(folder / name, allow_pickle=True).kind == "embedding"
+
+
+def test_half_precision_and_lists_of_one(folder):
+    save_file({"<x>": VECTORS.half()}, folder / "half.safetensors")
+    found = load_embedding("half", (folder,), 8).vectors
+    assert found.dtype == torch.float32
+    assert torch.equal(found, VECTORS)
 
 
 def test_punctuation_after_the_name_is_text(folder):

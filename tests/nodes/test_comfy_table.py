@@ -23,10 +23,9 @@ LATER = {
     "CLIPVisionEncode",
     "CLIPVisionLoader", "CheckpointLoader", "ControlNetLoader", "DiffControlNetLoader", "DualCLIPLoader",
     "EmptySD3LatentImage", "FluxGuidance", "FreeU_V2", "GLIGENLoader", "GLIGENTextBoxApply",
-    "ImageUpscaleWithModel", "LoraLoader",
-    "LoraLoaderModelOnly", "ModelSamplingFlux", "ModelSamplingSD3", "PerturbedAttentionGuidance",
+    "ModelSamplingFlux", "ModelSamplingSD3", "PerturbedAttentionGuidance",
     "QuadrupleCLIPLoader", "SkipLayerGuidanceSD3", "StyleModelApply", "StyleModelLoader", "TripleCLIPLoader",
-    "UpscaleModelLoader", "unCLIPCheckpointLoader", "unCLIPConditioning",
+    "unCLIPCheckpointLoader", "unCLIPConditioning",
 }  # fmt: skip
 
 # Choices that are shorter than ComfyUI's, because the rest would be an empty promise; same order, nothing
