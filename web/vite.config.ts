@@ -7,6 +7,9 @@ const socket = server.replace(/^http/, "ws");
 // The server takes changes from its own page only; for it, what comes through here is that page.
 const headers = { origin: new URL(server).origin };
 
+/** What the editor asks the server for, by how its address begins. */
+const ASKED = ["/api", "/view", "/upload", "/object_info", "/models", "/experiment", "/internal"];
+
 export default defineConfig({
   plugins: [react()],
   base: "/",
@@ -19,15 +22,17 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // One file for all that the first load needs, instead of one for every set of panels that share something.
     rolldownOptions: {
+      // Without this, parts of React Flow that are not used stay, as making a component might do something.
+      treeshake: { manualPureFunctions: ["memo", "forwardRef", "createContext"] },
       output: {
         codeSplitting: {
           groups: [
             { name: "first", tags: ["$initial"] },
+            { name: "runs", test: /[\\/]server[\\/](run|track|previews|socket|jobs|listed|recheck)\.ts$/ },
             {
               name: "panels",
               test: /[\\/]panels[\\/](Panel|JobRow|VirtualList|format|history|jobs|panel|templates)\.\w+$/,
             },
-            { name: "zh", test: /[\\/]i18n[\\/][^\\/]*\.zh\.json$/ },
           ],
         },
       },
@@ -36,10 +41,7 @@ export default defineConfig({
   server: {
     proxy: {
       "/api/loom/ws": { target: socket, ws: true, changeOrigin: true, headers },
-      "/api": { target: server, changeOrigin: true, headers },
-      "/view": { target: server, changeOrigin: true, headers },
-      "/upload": { target: server, changeOrigin: true, headers },
-      "/object_info": { target: server, changeOrigin: true, headers },
+      ...Object.fromEntries(ASKED.map((path) => [path, { target: server, changeOrigin: true, headers }])),
     },
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000, reporters: ["default"] },

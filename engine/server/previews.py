@@ -106,7 +106,10 @@ class Previews:
                 elif self._next.get(due, 0.0) > now:
                     self._changed.wait(self._next[due] - now)
                 else:
-                    self._next[due] = now + INTERVAL_SECONDS
+                    # Counted from when it was due, and a late one may be followed sooner: else pictures that come at
+                    # just this rate would wait longer and longer.
+                    was_due = self._next.get(due, 0.0)
+                    self._next[due] = max(was_due + INTERVAL_SECONDS, now + INTERVAL_SECONDS / 2)
                     return self._turn, self._job, *self._latest.pop(due)
 
 

@@ -213,5 +213,8 @@ class Session:
         if len(self._preview_due) > 64:
             self._preview_due = {key: at for key, at in self._preview_due.items() if at > now}
         for key in due:
-            self._preview_due[key] = now + PREVIEW_SECONDS
+            # Counted from when it was due, and a late one may be followed sooner: else pictures that come at just this
+            # rate would wait longer and longer.
+            was_due = self._preview_due.get(key, 0.0)
+            self._preview_due[key] = max(was_due + PREVIEW_SECONDS, now + PREVIEW_SECONDS / 2)
         return [self._previews.pop(key) for key in due]

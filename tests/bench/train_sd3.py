@@ -22,10 +22,10 @@ from latentloom.engine.diffusion.loss import DiffusionLoss
 from latentloom.engine.diffusion.process import Flow
 from latentloom.engine.learn.bundle import measure_latents, pixel_batches
 from latentloom.engine.learn.data import LatentShards, fingerprint, to_pixels
+from latentloom.engine.learn.evaluate import SampleSettings, examine, sheet
 from latentloom.engine.learn.loop import Hooks, LoopSettings, Progress, Trainer
 from latentloom.engine.learn.optimizer import OptimizerSettings
 from latentloom.engine.learn.supervised import VAESettings, train_vae
-from latentloom.engine.learn.evaluate import SampleSettings, examine, sheet
 from latentloom.engine.models.autoencoder import Autoencoder
 from latentloom.engine.models.denoiser import DiffusionModel
 from latentloom.engine.models.latent import LatentFormat

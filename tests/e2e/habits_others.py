@@ -148,6 +148,19 @@ def _(bench, keys):
     assert third in bench.state("docs")["order"]
 
 
+@KEYS.habit("the editor", "Alt+Shift+PageDown", "move the workflow's tab right")
+@KEYS.habit("the editor", "Alt+Shift+PageUp", "move the workflow's tab left")
+def _(bench, keys):
+    first = bench.opened()["id"]
+    bench.press("Alt+n", "Alt+n", "Alt+PageUp")
+    second, third = bench.state("docs")["order"][1:]
+    assert bench.opened()["id"] == second
+    bench.press(keys, keys)  # the second time there is no further place
+    right = keys.endswith("Down")
+    assert bench.state("docs")["order"] == ([first, third, second] if right else [second, first, third])
+    assert bench.opened()["id"] == second
+
+
 @KEYS.habit("the editor", "Shift+R", "run to this node")
 def _(bench, keys):
     bench.select("3")

@@ -112,6 +112,40 @@ def test_alt_click_on_a_link_adds_a_reroute_and_on_the_reroute_removes_it(bench)
     assert bench.layer()["reroutes"] == {} and ("2", 0, "3", "value") in bench.links()
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5], ids=["beside its dot", "on its dot"])
+def test_middle_click_on_a_link_puts_a_reroute_node_on_it(bench, share):
+    place = bench.half("2", "3", "value", share)
+    bench.click(place, button="middle")
+    (node,) = bench.nodes("Reroute")
+    whole = ("2", 0, "3", "value")
+    assert {("2", 0, node, ""), (node, 0, "3", "value")} <= bench.links() and whole not in bench.links()
+    assert bench.center(bench.node(node)) == pytest.approx(place, abs=2)
+    bench.press("Control+z")
+    assert bench.nodes("Reroute") == [] and ("2", 0, "3", "value") in bench.links()
+
+
+@pytest.mark.parametrize("links", ["hidden", "selected"])
+def test_links_that_are_not_shown_are_neither_hit_nor_cut(bench, links):
+    place = bench.half("2", "3", "value", 0.3)
+    bench.choose_items(("node", "1"))
+    around = {"x": place[0] - 5, "y": place[1] - 5, "width": 10, "height": 10}
+    drawn = bench.page.screenshot(clip=around)
+    for _ in range({"selected": 1, "hidden": 2}[links]):
+        bench.press("Control+Shift+p")
+        bench.page.locator("[data-dialog=commands]").get_by_role("combobox").fill("Links:")
+        bench.press("Enter")
+    bench.until(lambda: bench.state("ui")["links"] == links)
+    bench.canvas.focus()
+    bench.settle()
+    assert bench.page.screenshot(clip=around) != drawn
+    bench.click(place, button="middle")
+    bench.pull(bench.at(350, 60), bench.at(350, 330), "y")  # across those of 1, which is selected
+    bench.pull((place[0], place[1] - 30), (place[0], place[1] + 30), "y")
+    cut = {("1", 0, "2", "a"), ("1", 0, "4", "a")} if links == "selected" else set()
+    assert bench.links() == {("1", 0, "2", "a"), ("1", 0, "4", "a"), ("2", 0, "3", "value")} - cut
+    assert bench.nodes("Reroute") == []
+
+
 def test_a_reroute_is_dragged_and_branched_from(bench):
     place = bench.half("2", "3", "value", 0.3)
     bench.click(place, "Alt")

@@ -296,6 +296,7 @@ SHOWN = {
     "disconnect": "test_ctrl_alt_click_on_a_socket_disconnects",
     "clone": "test_alt_drag_on_a_node_clones_it",
     "reroute": "test_alt_click_on_a_link_adds_a_reroute_and_on_the_reroute_removes_it",
+    "rerouteNode": "test_middle_click_on_a_link_puts_a_reroute_node_on_it",
     "branch": "test_shift_drag_from_the_middle_of_a_link_branches",
     "linkMenu": "test_click_on_the_dot_of_a_link_opens_its_menu",
     "boxSelect": "test_ctrl_drag_selects_what_its_box_touches",

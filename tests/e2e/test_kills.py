@@ -20,10 +20,7 @@ PATIENCE = 0.2
 MOST_NODES = 40
 MOST_UNDO = 1000
 LONGEST_LIFE = 2.5  # seconds of work
-KEYS = (
-    "ArrowLeft ArrowRight ArrowUp ArrowDown Control+m Control+b Alt+c p Control+g Control+z Control+z Control+y Control+y "
-    "Alt+d Alt+d Delete Control+Shift+e Control+Shift+f"
-).split()
+KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Control+m", "Control+b", "Alt+c", "p", "Control+g", "Control+z", "Control+z", "Control+y", "Control+y", "Alt+d", "Alt+d", "Delete", "Control+Shift+e", "Control+Shift+f"]
 # Selects some nodes of the layer without an edit, and gives the canvas the keys.
 SELECT = """count => {
   const { docs, ui } = window.__latentloom;
@@ -90,6 +87,8 @@ class Lives:
         for life in range(times + 1):
             with started(chromium, profile, FLAGS) as browser:
                 self.live(browser, is_last=life == times)
+            states = sum(len(told) for told in self.witness.states.values())
+            print(f"life {life}: {states} states; missing at most {max(self.missing, default=0) * 1000:.0f} ms", flush=True)
 
     def live(self, browser: KillableBrowser, is_last: bool) -> None:
         """Look at what the browser before this one left, and work until this one is killed; the last is not."""

@@ -5,29 +5,21 @@
 const REST_MS = 1_000;
 const PATIENCE_MS = 4_000;
 
-/** Run a part of the editor that is not there from the start, or is here already. */
+/** What commands ask for. */
 const LATER: (() => Promise<unknown>)[] = [
   () => import("./server/submit"),
   () => import("./model/subgraph"),
   () => import("./model/arrange"),
 ];
 
-/** Fetch these and what commands need, one after the other. Returns what stops it. */
-export function beforehand(loaders: (() => Promise<unknown>)[]): () => void {
-  let idle = 0;
-  let stopped = false;
+/** Fetch these, and what commands need, one after the other. */
+export function beforehand(loaders: (() => Promise<unknown>)[]): void {
   const fetchAll = async () => {
     // A part that does not come now is asked for again, and missed, when it is needed.
-    for (const load of [...loaders, ...LATER]) if (!stopped) await load().catch(() => undefined);
+    for (const load of [...loaders, ...LATER]) await load().catch(() => undefined);
   };
-  const timer = setTimeout(() => {
-    if (typeof requestIdleCallback === "function") {
-      idle = requestIdleCallback(() => void fetchAll(), { timeout: PATIENCE_MS });
-    } else void fetchAll();
+  setTimeout(() => {
+    if (typeof requestIdleCallback === "function") requestIdleCallback(() => void fetchAll(), { timeout: PATIENCE_MS });
+    else void fetchAll();
   }, REST_MS);
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-    if (idle !== 0) cancelIdleCallback(idle);
-  };
 }

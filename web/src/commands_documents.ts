@@ -7,8 +7,7 @@ import { hasDocument, hasNodes, here, writable } from "./here";
 import { t } from "./i18n";
 import type { NodeId, NodePath } from "./model/types";
 import * as api from "./server/api";
-import { interrupt, runDocument } from "./server/run";
-import { activate, closeDoc, docs, exportDoc, newDoc, openTemplate, redo, saveDoc, undo } from "./store/docs";
+import { activate, closeDoc, docs, exportDoc, moveTab, newDoc, openTemplate, redo, saveDoc, undo } from "./store/docs";
 import { announce, page } from "./store/page";
 import { openCopy, takeOver } from "./store/restore";
 import { runs } from "./store/runs";
@@ -55,6 +54,8 @@ export const documentCommands: CommandTable = {
   "file.report": { group: "file", enabled: hasDocument, run: () => openDialog({ kind: "report", tab: here()?.tab }) },
   "tab.next": { group: "file", enabled: () => docs.getState().order.length > 1, run: () => step(1) },
   "tab.previous": { group: "file", enabled: () => docs.getState().order.length > 1, run: () => step(-1) },
+  "tab.right": { group: "file", enabled: () => shifted(1) !== null, run: () => shift(1) },
+  "tab.left": { group: "file", enabled: () => shifted(-1) !== null, run: () => shift(-1) },
 
   "edit.undo": {
     group: "edit",
@@ -87,7 +88,7 @@ export const documentCommands: CommandTable = {
       if (place !== null) return run({ targets: place.ids.map((id) => pathOf(place.path, id)) });
     },
   },
-  "run.interrupt": { group: "run", run: () => interrupt() },
+  "run.interrupt": { group: "run", run: async () => (await import("./server/submit")).interrupt() },
   "run.check": { group: "run", enabled: hasDocument, run: () => openDialog({ kind: "check", tab: here()?.tab }) },
   "queue.pause": {
     group: "run",
@@ -126,6 +127,7 @@ async function run(how: { front?: boolean; count?: unknown; targets?: NodePath[]
   const place = here();
   if (place === null) return;
   const count = typeof how.count === "number" ? how.count : page.getState().runCount;
+  const { runDocument } = await import("./server/submit");
   await runDocument(place.tab, { front: how.front, targets: how.targets, count });
 }
 
@@ -137,4 +139,19 @@ function step(by: number): void {
   const { order, active } = docs.getState();
   const next = order[(order.indexOf(active ?? "") + by + order.length) % order.length];
   if (next !== undefined) activate(next);
+}
+
+/** The active tab's next place among the tabs; null when it is the last that way. */
+function shifted(by: number): number | null {
+  const { order, active } = docs.getState();
+  const at = order.indexOf(active ?? "");
+  return at < 0 || order[at + by] === undefined ? null : at + by;
+}
+
+function shift(by: number): void {
+  const { active, order } = docs.getState();
+  const to = shifted(by);
+  if (active === null || to === null) return;
+  moveTab(active, to);
+  announce(t("messages.tabMoved", { at: to + 1, n: order.length }));
 }

@@ -18,7 +18,6 @@ const english: Texts = Object.assign(
     import.meta.glob<Texts>(["./i18n/*.en.json", "!./i18n/later.en.json"], { eager: true, import: "default" }),
   ),
 );
-const chinese = import.meta.glob<Texts>("./i18n/*.zh.json", { import: "default" });
 
 let language: Language = "en";
 let texts: Texts = english;
@@ -54,8 +53,7 @@ export function currentLanguage(): Language {
 
 /** Change the language; what is on screen follows when its texts have arrived. */
 export async function setLanguage(wanted: Language): Promise<void> {
-  const loaded =
-    wanted === "en" ? english : Object.assign({}, ...(await Promise.all(Object.values(chinese).map((load) => load()))));
+  const loaded = wanted === "en" ? english : (await import("./i18n/zh")).chinese;
   language = wanted;
   texts = loaded;
   if (typeof document !== "undefined") document.documentElement.lang = wanted;

@@ -82,6 +82,8 @@ const COMFY: Row[] = [
   ["Alt+W", "file.close", "any"],
   ["Alt+PageDown", "tab.next", "any"],
   ["Alt+PageUp", "tab.previous", "any"],
+  ["Alt+Shift+PageDown", "tab.right", "any"],
+  ["Alt+Shift+PageUp", "tab.left", "any"],
   ["I", "panel.inspector"],
   ["Shift+R", "run.toHere"],
   ["Shift+F10", "menu.open"],

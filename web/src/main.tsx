@@ -3,12 +3,12 @@
 
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { beforehand } from "./beforehand";
 import { bindClipboard } from "./clipboard";
 import { sayError } from "./commands";
 import { setLanguage } from "./i18n";
 import { bindKeys } from "./keys";
-import { Shell } from "./panels/Shell";
-import { startRuns } from "./server/run";
+import { Shell, soonWanted } from "./panels/Shell";
 import { docs, openTemplate } from "./store/docs";
 import { startDocs } from "./store/restore";
 import { runs } from "./store/runs";
@@ -53,7 +53,10 @@ async function start(): Promise<void> {
   );
   bindKeys(window);
   bindClipboard(window);
+  // After the first frame: a graph can be looked at and changed before its runs are followed.
+  const { startRuns } = await import("./server/run");
   startRuns({ history: await history });
+  beforehand(soonWanted);
   await loaded;
 }
 

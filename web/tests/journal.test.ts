@@ -120,6 +120,38 @@ describe("after a reload", () => {
 });
 
 describe("what is on disk", () => {
+  it("is changed by one transaction at a time: killed in two, Chromium drops all", async () => {
+    const scopes: string[][] = [];
+    const prototype = (globalThis.IDBDatabase as unknown as { prototype: IDBDatabase }).prototype;
+    const begin = prototype.transaction;
+    prototype.transaction = function (this: IDBDatabase, ...given: Parameters<typeof begin>) {
+      if (given[1] === "readwrite") scopes.push([given[0]].flat() as string[]);
+      return begin.apply(this, given);
+    };
+    try {
+      const one = await openPage();
+      const random = seeded(5);
+      const tabs = [one.docs.newDoc(), one.docs.newDoc(), one.docs.newDoc()];
+      for (let count = 0; count < 400; count += 1) randomEdit(one, tabs[count % 3] as string, random);
+      one.docs.edit(tabs[0] as string, "paste", (doc) => {
+        for (let at = 0; at < 500; at += 1) doc.root.nodes[`p${at}`] = node(`p${at}`);
+      });
+      one.ui.setView(tabs[1] as string, "", { x: 1, y: 2, zoom: 0.5 });
+      one.docs.closeDoc(tabs[2] as string);
+      await one.docs.backingOf()?.journal.flush();
+      await one.restore.reopenDoc(tabs[2] as string);
+      await one.docs.backingOf()?.journal.remove(tabs[2] as string);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      await one.stop();
+    } finally {
+      prototype.transaction = begin;
+    }
+    const touched = new Set(scopes.flat());
+    expect([...touched].sort()).toEqual(["checkpoints", "entries", "heads", "pieces", "session", "stacks", "views"]);
+    const shared = [...touched].filter((name) => scopes.every((scope) => scope.includes(name)));
+    expect(shared.length).toBeGreaterThan(0);
+  });
+
   it("has no long record, however long the document and its steps are: killed in one, Chromium drops all", async () => {
     const one = await openPage();
     const { emptyDoc } = await import("../src/model/types");

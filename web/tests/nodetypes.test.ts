@@ -10,7 +10,6 @@ import {
   subAsType,
   typeById,
   typeOf,
-  // biome-ignore lint/suspicious/noShadowRestrictedNames: its public name
   valueOf,
 } from "../src/model/nodetypes";
 import type { NodeType, NodeTypes } from "../src/model/spec";

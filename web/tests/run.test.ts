@@ -26,6 +26,7 @@ interface Running extends TabPage {
   api: typeof import("../src/server/api");
   runs: typeof import("../src/store/runs");
   run: typeof import("../src/server/run");
+  submit: typeof import("../src/server/submit");
   save: typeof import("../src/store/save");
   stopRuns: () => void;
 }
@@ -37,13 +38,14 @@ async function page(): Promise<Running> {
   const api = await import("../src/server/api");
   const runs = await import("../src/store/runs");
   const run = await import("../src/server/run");
+  const submit = await import("../src/server/submit");
   const save = await import("../src/store/save");
   const types = await import("../src/store/types");
   await types.loadTypes();
   expect(types.types.getState()).toMatchObject({ state: "ready", error: "" });
   const stopRuns = run.startRuns({ url: serving.socket, decode });
   await until(() => runs.runs.getState().connection === "open", 30);
-  const mine = { ...base, api, runs, run, save, stopRuns };
+  const mine = { ...base, api, runs, run, submit, save, stopRuns };
   pages.push(mine);
   return mine;
 }
@@ -97,14 +99,14 @@ describe("a run", () => {
   it("is followed to its end on the nodes of its document, and what is remembered the second time is marked", async () => {
     const at = await page();
     const tab = await openGraph(at, graph(11));
-    const [id] = await at.run.runDocument(tab);
+    const [id] = await at.submit.runDocument(tab);
     const done = await ended(at, id);
     expect(done).toMatchObject({ state: "done", document: tab, nodesTotal: 2 });
     expect(nodeStates(at, tab, ["1", "2"])).toEqual(["done", "done"]);
     const results = at.runs.outputsOf(at.runs.runs.getState(), tab, "2");
     expect(results?.text).toEqual([{ text: "11" }]);
 
-    const [again] = await at.run.runDocument(tab);
+    const [again] = await at.submit.runDocument(tab);
     expect(at.runs.outputsOf(at.runs.runs.getState(), tab, "2")?.text).toEqual([{ text: "11" }]);
     await ended(at, again);
     // What only shows something is done again each time.
@@ -114,7 +116,7 @@ describe("a run", () => {
   it("of one target runs only what that needs", async () => {
     const at = await page();
     const tab = await openGraph(at, graph(12, { "5": { class_type: "ProbeAdd", inputs: { a: ["1", 0], value: 5 } } }));
-    const [id] = await at.run.runDocument(tab, { targets: ["5"] });
+    const [id] = await at.submit.runDocument(tab, { targets: ["5"] });
     await ended(at, id);
     expect(nodeStates(at, tab, ["1", "5", "2"])).toEqual(["done", "done", undefined]);
   });
@@ -123,14 +125,14 @@ describe("a run", () => {
     const at = await page();
     await at.api.queue.control({ pause: "after_job" });
     const tab = await openGraph(at, graph(13, slow(60_000)));
-    const first = await at.run.runDocument(tab, { count: 3 });
-    const [front] = await at.run.runDocument(tab, { front: true });
+    const first = await at.submit.runDocument(tab, { count: 3 });
+    const [front] = await at.submit.runDocument(tab, { front: true });
     await until(() => at.runs.waitingJobs(at.runs.runs.getState()).length === 4, 20);
     expect(at.runs.waitingJobs(at.runs.runs.getState()).map((one) => one.id)).toEqual([front, ...first]);
     await at.api.queue.control({ cancel: { ids: first }, pause: "no" });
     await until(() => at.runs.nodeRun(at.runs.runs.getState(), tab, "3")?.state === "running", 30);
     expect(at.runs.runs.getState().shown[tab]).toBe(front);
-    await at.run.interrupt();
+    await at.submit.interrupt();
     expect((await ended(at, front)).state).toBe("cancelled");
     expect(nodeStates(at, tab, ["3", "2"])).toEqual([undefined, undefined]);
   });
@@ -142,7 +144,7 @@ describe("a run", () => {
       "4": { class_type: "ProbeFail", inputs: { value: ["1", 0] } },
       "2": { class_type: "ProbeShow", inputs: { value: ["4", 0] } },
     });
-    const [id] = await at.run.runDocument(tab);
+    const [id] = await at.submit.runDocument(tab);
     expect((await ended(at, id)).state).toBe("failed");
     expect(nodeStates(at, tab, ["1", "4", "2"])).toEqual(["done", "failed", "blocked"]);
     const error = at.runs.nodeRun(at.runs.runs.getState(), tab, "4")?.error;
@@ -155,7 +157,7 @@ describe("pictures on their way", () => {
     const at = await page();
     Object.assign(bitmaps, { most: 0, atOnce: 0 });
     const tab = await openGraph(at, graph(21, pictures(120)));
-    const [id] = await at.run.runDocument(tab);
+    const [id] = await at.submit.runDocument(tab);
     await until(() => at.runs.previewOf(at.runs.runs.getState(), tab, "3") !== undefined, 60);
     const preview = at.runs.previewOf(at.runs.runs.getState(), tab, "3");
     expect(preview).toMatchObject({ job: id, path: "3" });
@@ -206,7 +208,7 @@ describe("the queue", () => {
         "7": { class_type: "ProbeShow", inputs: { value: ["3", 0] } },
       }),
     );
-    const [id] = await before.run.runDocument(tab);
+    const [id] = await before.submit.runDocument(tab);
     const started = (at: Running) => {
       const run = at.runs.nodeRun(at.runs.runs.getState(), tab, "3");
       return run?.state === "running" && (run.value ?? 0) > 0;
@@ -240,7 +242,7 @@ describe("what stands in the way of a run", () => {
     const tab = await openGraph(at, graph(41));
     const { disconnect } = await import("../src/model/ops");
     at.docs.edit(tab, "cut", (doc) => disconnect(doc, "", Object.keys(doc.root.links)));
-    expect(await at.run.runDocument(tab)).toEqual([]);
+    expect(await at.submit.runDocument(tab)).toEqual([]);
     const found = at.runs.runs.getState().problems[tab];
     expect(found?.[0]).toMatchObject({ node_id: "2", input: "value" });
     expect(at.ui.ui.getState().focus).toEqual({ path: "2", input: "value" });
@@ -254,7 +256,7 @@ describe("what stands in the way of a run", () => {
     const tab = await openGraph(at, graph(42));
     const { disconnect } = await import("../src/model/ops");
     at.docs.edit(tab, "cut", (doc) => disconnect(doc, "", Object.keys(doc.root.links)));
-    expect(await at.run.runDocument(tab, { force: true })).toEqual([]);
+    expect(await at.submit.runDocument(tab, { force: true })).toEqual([]);
     expect(at.runs.runs.getState().problems[tab]?.[0]).toMatchObject({ node_id: "2", input: "value" });
   });
 });
@@ -330,7 +332,7 @@ describe("memory", () => {
       for (let left = count; left > 0; left -= 50) {
         value += 1;
         at.docs.edit(tab, "value", (doc) => setValue(doc, "", "1", "value", value), { gesture: "count" });
-        const queued = await at.run.runDocument(tab, { count: 50 });
+        const queued = await at.submit.runDocument(tab, { count: 50 });
         await ended(at, queued.at(-1), 120);
       }
       await until(() => bitmaps.open === 0 && bitmaps.decoding === 0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { joined, newJob, takesOver, trimmed } from "../src/server/jobs";
+import { joined, MOST_ENDED, newJob, takesOver, trimmed } from "../src/server/jobs";
 import type { LoomEvent } from "../src/server/protocol";
 import { enclosing, JobTracker } from "../src/server/track";
 import type { JobRun, NodeRun } from "../src/store/shapes";
@@ -183,7 +183,7 @@ describe("jobs", () => {
       all[id] = tracker.update(all[id] as JobRun);
     }
     const kept = trimmed(all, new Set(["0"]), trackers);
-    expect(Object.keys(kept).length).toBe(311);
+    expect(Object.keys(kept).length).toBe(MOST_ENDED + 11);
     expect(trackers.size).toBe(50);
     expect([Object.keys(kept["0"]?.nodes ?? {}).length, kept["1"], kept["999"]?.state]).toEqual([
       20,

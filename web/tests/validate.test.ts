@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { readUi } from "../src/model/comfy";
 import { record } from "../src/model/history";
 import { makeNode } from "../src/model/nodetypes";
-import { addNode, setMode, setValue } from "../src/model/ops";
+import { addNode, removeNodes, setMode, setValue } from "../src/model/ops";
 import {
   type Doc,
   type DocNode,
@@ -67,6 +67,38 @@ describe("mends", () => {
     // A ring that is opened leaves its input open.
     const left = name.endsWith("ring") ? ["G002 3 latent_image"] : [];
     expect(check(after, types).map(brief)).toEqual(left);
+  });
+
+  test("a graph without an output node gets the simplest that takes what comes last", () => {
+    const doc = documentNamed("two_pass");
+    const saved = Object.values(doc.root.nodes).filter((node) => types.get(node.type)?.isOutput);
+    removeNodes(
+      doc,
+      ROOT,
+      saved.map((node) => node.id),
+    );
+    const [problem, ...more] = check(doc, types);
+    expect([problem?.code, more]).toEqual(["G014", []]);
+    const fix = fixOf(problem as Problem, doc, types);
+    expect(fix?.label).toBe("Add Preview Image after Decode");
+    const after = record(doc, (draft) => fix?.apply(draft)).doc;
+    expect(check(after, types)).toEqual([]);
+    const [added] = Object.values(after.root.nodes).filter((node) => !doc.root.nodes[node.id]) as [DocNode];
+    const [link] = Object.values(after.root.links).filter((one) => one.to === added.id);
+    const from = after.root.nodes[link?.from ?? ""] as DocNode;
+    expect([added.type, from.type]).toEqual(["PreviewImage", "VAEDecode"]);
+    expect(added.pos[0]).toBeGreaterThan(from.pos[0] + from.size[0]);
+  });
+
+  test("a loose latent gets what keeps latents, an empty graph nothing", () => {
+    const doc = emptyDoc("d");
+    const none = check(doc, types)[0] as Problem;
+    expect([none.code, fixOf(none, doc, types)]).toEqual(["G014", null]);
+    addNode(doc, ROOT, makeNode(typeNamed("EmptyLatentImage"), [0, 0]));
+    const fix = fixOf(check(doc, types)[0] as Problem, doc, types);
+    const after = record(doc, (draft) => fix?.apply(draft)).doc;
+    expect(Object.values(after.root.nodes).map((node) => node.type)).toEqual(["EmptyLatentImage", "SaveLatent"]);
+    expect(check(after, types)).toEqual([]);
   });
 
   test("where several outputs fit or nothing is like it, nothing is offered", () => {

@@ -99,6 +99,21 @@ def picture(value: Wired, context: Context, side: Annotated[int, Int(8, 2048)] =
     context.output("text", [{"text": "shown"}])
 
 
+@node("ProbeFilm", category="probe", effect=True)
+def film(value: Wired, context: Context, side: Annotated[int, Int(8, 2048)] = 512, seconds: Annotated[int, Int(1, 600)] = 5, rate: Annotated[int, Int(1, 60)] = 20) -> None:
+    """Send pictures as a sampler does: full of detail, so many a second."""
+    import numpy as np
+
+    frames = np.random.default_rng(value).integers(0, 256, (8, side // 4, side // 4, 3), np.uint8)
+    pictures = frames.repeat(4, axis=1).repeat(4, axis=2)
+    began = time.monotonic()
+    for index in range(seconds * rate):
+        time.sleep(max(0.0, began + index / rate - time.monotonic()))
+        context.progress(index, seconds * rate)
+        context.preview(pictures[index % len(pictures)])
+    context.output("text", [{"text": "shown"}])
+
+
 @node("ProbeCurve", category="probe", effect=True)
 def curve(value: Wired, context: Context, count: Annotated[int, Int(1, 100_000)] = 5) -> None:
     """Report a curve, one point of it not a number."""

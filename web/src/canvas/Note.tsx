@@ -5,6 +5,8 @@ import { Boundary } from "../Boundary";
 import { t } from "../i18n";
 
 const Markdown = lazy(() => import("../widgets/markdown"));
+/** What may be more than words in paragraphs; without any of it nothing is fetched to show a text. */
+const MARKS = /[*_`#[\]<>|~\\&=]|:\/\/|^\s*([-+]|\d+[.)])\s|^ {4}|---/m;
 
 export function NoteText({
   formatted,
@@ -41,7 +43,7 @@ export function NoteText({
     <div className="note-text" onDoubleClick={() => setEditing(true)} data-title>
       <Boundary fallback={text}>
         <Suspense fallback={text}>
-          {formatted && text !== "" ? <Markdown text={text} /> : text || t("canvas.emptyNote")}
+          {formatted && MARKS.test(text) ? <Markdown text={text} /> : <Plain text={text || t("canvas.emptyNote")} />}
         </Suspense>
       </Boundary>
       {!readOnly && (
@@ -54,4 +56,11 @@ export function NoteText({
       )}
     </div>
   );
+}
+
+function Plain({ text }: { text: string }) {
+  return text.split(/\n\s*\n/).map((paragraph, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: paragraphs have no names
+    <p key={index}>{paragraph}</p>
+  ));
 }

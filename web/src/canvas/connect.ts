@@ -3,9 +3,10 @@
 
 import { t } from "../i18n";
 import { addSubInput, addSubOutput } from "../model/definitions";
-import { downstream, fits, typeOfOutput, upstream } from "../model/graph";
+import { ringTest } from "../model/depends";
+import { fits, typeOfOutput } from "../model/graph";
 import { REROUTE_HEIGHT, REROUTE_WIDTH } from "../model/layout";
-import { addNode, branchFrom, connect, disconnect, moveLink } from "../model/ops";
+import { addNode, branchFrom, connect, disconnect, insertOnLink, moveLink } from "../model/ops";
 import {
   type Doc,
   type LayerKey,
@@ -18,7 +19,7 @@ import {
   SUB_INPUT,
   SUB_OUTPUT,
 } from "../model/types";
-import { openDialog, openSearch } from "../store/ui";
+import { openDialog, openSearch, selectionOf, ui } from "../store/ui";
 import { NEW_SLOT } from "./placed";
 import type { Candidate, End, Gesture, Placed, Stage } from "./stage";
 
@@ -68,14 +69,12 @@ export function candidates(stage: Stage, fixed: readonly End[]): Candidate[] {
   const wantsInput = "output" in first;
   const types = fixed.map((end) => typeOfEnd(stage, end));
   const own = fixed.map((end) => end.node);
-  // Nodes that would close a ring.
-  const barred = wantsInput ? upstream(scene.layer, own) : downstream(scene.layer, own);
-  for (const id of own) barred.add(id);
+  const closesRing = scene.doc === undefined ? () => false : ringTest(scene.doc, scene.key, fixed);
   const from = pointOf(stage, first);
   const found: (Candidate & { distance: number })[] = [];
   for (const placed of scene.nodes.values()) {
-    if (barred.has(placed.id)) continue;
     for (const end of endsOf(placed, wantsInput)) {
+      if (closesRing(end)) continue;
       const type = typeOfEnd(stage, end);
       const fit = types.every((one) => (wantsInput ? fits(type, one) : fits(one, type)));
       if (!fit || (isNewSlot(placed, end) && own.some((id) => id === SUB_INPUT || id === SUB_OUTPUT))) continue;
@@ -324,14 +323,38 @@ function dropOnNothing(stage: Stage, what: Carry, at: Point, event: PointerEvent
 function addRerouteNode(stage: Stage, end: End, at: Point): void {
   const type = typeOfEnd(stage, end);
   stage.change(t("canvas.addReroute"), (doc, layer) => {
-    const slot = { name: "", type };
-    const size: Point = [REROUTE_WIDTH, REROUTE_HEIGHT];
-    const base = { mode: MODE.always, inputs: [{ ...slot, type: "*" }], outputs: [slot], values: {} };
-    const id = addNode(doc, layer, { ...base, type: REROUTE_TYPE, pos: [at[0], at[1] - REROUTE_HEIGHT / 2], size });
+    const id = newRerouteNode(doc, layer, at, type);
     if ("output" in end) connect(doc, layer, { from: end.node, out: end.output, to: id, input: "", type });
     else connect(doc, layer, { from: id, out: 0, to: end.node, input: end.input, type });
     return [{ kind: "node", id }];
   });
+}
+
+/** Put a Reroute node on a link, where one points at it. */
+export function rerouteOnLink(stage: Stage, link: LinkId, [x, y]: Point): void {
+  const type = stage.scene.wires.get(link)?.type ?? "*";
+  stage.change(t("canvas.addReroute"), (doc, layer) => {
+    const id = newRerouteNode(doc, layer, [x - REROUTE_WIDTH / 2, y], type);
+    insertOnLink(doc, layer, link, id, "", 0, type);
+    return [{ kind: "node", id }];
+  });
+}
+
+/** `at`: the middle of its left edge. */
+function newRerouteNode(doc: Doc, layer: LayerKey, at: Point, type: string): NodeId {
+  const slot = { name: "", type };
+  const size: Point = [REROUTE_WIDTH, REROUTE_HEIGHT];
+  const base = { mode: MODE.always, inputs: [{ ...slot, type: "*" }], outputs: [slot], values: {} };
+  return addNode(doc, layer, { ...base, type: REROUTE_TYPE, pos: [at[0], at[1] - REROUTE_HEIGHT / 2], size });
+}
+
+/** Tell whether a link is drawn: all may be hidden, or all but those of what is selected. */
+export function isShown(stage: Stage, id: LinkId): boolean {
+  const link = stage.scene.wires.get(id)?.link;
+  const mode = ui.getState().links;
+  if (mode !== "selected" || link === undefined) return mode === "shown" && link !== undefined;
+  const chosen = selectionOf(stage.place()?.tab ?? "");
+  return chosen.some((item) => item.kind === "node" && (item.id === link.from || item.id === link.to));
 }
 
 /** The link on which a node let go here would be put, with the sockets it would use. */
@@ -345,7 +368,7 @@ export function linkForNode(
   const { box } = placed;
   const near = scene.linkAt(box.x + box.width / 2, box.y + box.height / 2, Math.min(box.width, box.height) / 2);
   const link = near === undefined ? undefined : scene.wires.get(near.id)?.link;
-  if (link === undefined) return null;
+  if (link === undefined || !isShown(stage, link.id)) return null;
   const fitting = placed.sockets.inputs.filter((socket) => fits(socket.type, link.type));
   const input = fitting.find((socket) => socket.widget === undefined) ?? fitting[0];
   const wanted = link.to === SUB_OUTPUT ? link.type : (scene.inputSocket(link.to, link.input)?.type ?? link.type);

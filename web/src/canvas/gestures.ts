@@ -6,7 +6,17 @@ import { t } from "../i18n";
 import { addReroute, removeReroute } from "../model/ops";
 import type { Item, LinkId, NodeId, Point } from "../model/types";
 import { enter, openDialog, openSearch, select, selectionOf, ui } from "../store/ui";
-import { cutSocket, endOf, endsOf, fromLink, fromReroute, fromSocket, pointOf } from "./connect";
+import {
+  cutSocket,
+  endOf,
+  endsOf,
+  fromLink,
+  fromReroute,
+  fromSocket,
+  isShown,
+  pointOf,
+  rerouteOnLink,
+} from "./connect";
 import { FAR } from "./cull";
 import { dragItem, resize, THRESHOLD } from "./drag";
 import { cancelLink, pressSocket, tapSocket } from "./keyboard";
@@ -178,7 +188,7 @@ function startOf(stage: Stage, event: PointerEvent, held: Held): Gesture | null 
   const ctrl = event.ctrlKey || event.metaKey;
   if (event.button === 1) {
     event.preventDefault();
-    return pan(stage, event);
+    return target.closest("[data-node]") === null ? onMiddle(stage, event) : pan(stage, event);
   }
   if (event.button === 2) return ctrl ? knife(stage, event) : null;
   if (event.button !== 0) return null;
@@ -291,18 +301,30 @@ function newReroute(stage: Stage, event: PointerEvent, link: LinkId, at: Point):
 
 /** A click selects the link, on its dot opens its menu; a drag moves the view as on empty ground. */
 function onLink(stage: Stage, event: PointerEvent, id: LinkId, dot: boolean): Gesture {
+  return panOrClick(stage, event, (end) => {
+    const place = stage.place();
+    if (place === null) return;
+    select(place.tab, [{ kind: "link", id }]);
+    const at: Point = [event.clientX, event.clientY];
+    if (dot) openDialog({ kind: "menu", at, target: { kind: "link", id, at: stage.toGraph(end) } });
+  });
+}
+
+/** The middle button moves the view; a click with it puts a Reroute node on the link that is there. */
+function onMiddle(stage: Stage, event: PointerEvent): Gesture {
+  const hit = hitAt(stage, event);
+  if (hit.kind !== "link" && hit.kind !== "dot") return pan(stage, event);
+  return panOrClick(stage, event, (end) => rerouteOnLink(stage, hit.id, stage.toGraph(end)));
+}
+
+function panOrClick(stage: Stage, event: PointerEvent, click: (end: PointerEvent) => void): Gesture {
   const moving = pan(stage, event);
-  const [x, y] = [event.clientX, event.clientY];
-  const isClick = (end: PointerEvent) =>
-    Math.hypot(end.clientX - x, end.clientY - y) < (THRESHOLD[end.pointerType] ?? 3);
   return {
     ...moving,
-    end(event) {
-      moving.end(event);
-      const place = stage.place();
-      if (place === null || !isClick(event)) return;
-      select(place.tab, [{ kind: "link", id }]);
-      if (dot) openDialog({ kind: "menu", at: [x, y], target: { kind: "link", id, at: stage.toGraph(event) } });
+    end(end) {
+      moving.end(end);
+      const way = Math.hypot(end.clientX - event.clientX, end.clientY - event.clientY);
+      if (way < (THRESHOLD[end.pointerType] ?? 3)) click(end);
     },
   };
 }
@@ -311,15 +333,7 @@ function onLink(stage: Stage, event: PointerEvent, id: LinkId, dot: boolean): Ge
 export function hitAt(stage: Stage, event: { clientX: number; clientY: number }): Hit {
   const { zoom } = stage.view();
   const [x, y] = stage.toGraph(event);
-  const place = stage.place();
-  const chosen = new Set(selectionOf(place?.tab ?? "").map((item) => item.id));
-  const mode = ui.getState().links;
-  const shown = (id: LinkId) => {
-    const link = stage.scene.wires.get(id)?.link;
-    if (mode === "shown" || link === undefined) return link !== undefined;
-    return mode === "selected" && (chosen.has(link.from) || chosen.has(link.to));
-  };
-  return stage.scene.hit(x, y, zoom, zoom < FAR, shown);
+  return stage.scene.hit(x, y, zoom, zoom < FAR, (id) => isShown(stage, id));
 }
 
 function hover(stage: Stage, event: PointerEvent): void {

@@ -5,6 +5,7 @@ import { t } from "../i18n";
 import { disconnect } from "../model/ops";
 import type { Item, LinkId, Point } from "../model/types";
 import { select, selectionOf } from "../store/ui";
+import { isShown } from "./connect";
 import { between, contains, overlaps } from "./cull";
 import { dragItem, THRESHOLD } from "./drag";
 import { crosses } from "./links";
@@ -141,7 +142,8 @@ export function knife(stage: Stage, event: PointerEvent): Gesture {
       sketch.knife = stroke;
       for (const id of scene.wireTiles.query(between(from[0], from[1], to[0], to[1]))) {
         const wire = scene.wires.get(id);
-        if (wire === undefined || cut.has(id) || !crosses(wire.course, scene.style, from, to)) continue;
+        if (wire === undefined || cut.has(id) || !isShown(stage, id)) continue;
+        if (!crosses(wire.course, scene.style, from, to)) continue;
         cut.add(id);
         scene.hidden.add(id);
       }

@@ -2,7 +2,9 @@
 // that fits, take a wrong wire out, replace a type that nobody declares. Each is one edit. Knows no React.
 
 import { t } from "../i18n";
-import { downstream, fits, linksInto, typeOfOutput } from "./graph";
+import { ringTest } from "./depends";
+import { outputFix } from "./endings";
+import { fits, linksInto, typeOfOutput } from "./graph";
 import { currentValue, typeById, typeOf } from "./kinds";
 import { exactMax } from "./literal";
 import { nearest } from "./nearest";
@@ -10,7 +12,7 @@ import { setValue } from "./ops";
 import { replaceType } from "./replace";
 import type { InputSpec, NodeTypes, WidgetSpec } from "./spec";
 import type { Doc, DocNode, Json, Layer, LayerKey, Link, NodeId, NodePath, Problem } from "./types";
-import { layerOf, PRIMITIVE_TYPE, ROOT, SUB_INPUT } from "./types";
+import { layerOf, MODE, PRIMITIVE_TYPE, ROOT, SUB_INPUT } from "./types";
 import { defaultOf } from "./widgetspec";
 import { connect, disconnect } from "./wires";
 
@@ -31,6 +33,7 @@ interface Seat {
 
 /** Return what can be done about a problem, null if there is nothing that is plainly right. */
 export function fixOf(problem: Problem, doc: Doc, types: NodeTypes): Fix | null {
+  if (problem.code === "G014") return outputFix(doc, types);
   const steps = problem.node_id === null ? null : seatsTo(doc, problem.node_id, problem.input ?? "");
   if (!steps) return null;
   const seat = steps.at(-1) as Seat;
@@ -175,14 +178,15 @@ function wireFrom(doc: Doc, seat: Seat, types: NodeTypes, not?: NodeId, only?: N
   const type = typeOf(doc, seat.node, types);
   const wanted = type?.inputs.find((one) => one.name === seat.input)?.type ?? type?.repeat?.type;
   if (wanted === undefined || wanted === "*") return null;
-  const after = downstream(seat.content, [seat.node.id]);
+  const closesRing = ringTest(doc, seat.layer, [{ node: seat.node.id, input: seat.input }]);
   const found: { node: DocNode; out: number; wire: string; name: string }[] = [];
   for (const node of Object.values(seat.content.nodes)) {
-    if (node.id === seat.node.id || after.has(node.id) || node.mode !== 0) continue;
+    if (node.mode !== MODE.always) continue;
     if (only !== undefined ? node.id !== only : node.id === not) continue;
     (typeOf(doc, node, types)?.outputs ?? []).forEach((output, out) => {
       const wire = typeOfOutput(doc, seat.layer, types, node.id, out);
-      if (wire !== "*" && fits(wanted, wire)) found.push({ node, out, wire, name: output.name });
+      if (wire === "*" || !fits(wanted, wire) || closesRing({ node: node.id, output: out })) return;
+      found.push({ node, out, wire, name: output.name });
     });
   }
   const best = found.length > 1 ? nearby(seat.node, found) : found[0];

@@ -129,11 +129,6 @@ function reach(
   return found;
 }
 
-/** Tell whether a link from one node to another would close a ring. */
-export function wouldCycle(layer: Layer, from: NodeId, to: NodeId): boolean {
-  return from === to || upstream(layer, [from]).has(to);
-}
-
 /** Return how many links the longest way from a node without inputs has; nodes of rings come after what feeds them. */
 export function ranks(layer: Layer): Map<NodeId, number> {
   const { into, from } = index(layer);

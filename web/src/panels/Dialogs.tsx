@@ -3,13 +3,11 @@
 
 import { type ComponentType, useEffect, useState } from "react";
 import { useStore } from "zustand";
-import { addPicture, insertHere, type OpenedFile, openHere } from "../clipboard";
 import { sayError } from "../commands";
 import { writable } from "../here";
 import { t } from "../i18n";
 import { setGroup, setTitle } from "../model/ops";
 import { renameSub } from "../model/subgraph";
-import type { JsonObject, Point } from "../model/types";
 import { edit, renameDoc, resolveConflict, saveDoc, useDoc } from "../store/docs";
 import { recentlyClosed, reopenDoc } from "../store/restore";
 import type { Dialog } from "../store/shapes";
@@ -18,6 +16,7 @@ import { Commands, Find, Replace } from "./CommandList";
 import { Cancel, DialogFrame } from "./Dialog";
 import { ago, when } from "./format";
 import { Check, Log } from "./LogDialog";
+import { OpenFile, OpenPicture } from "./OpenFile";
 import { CompareView, DiffView, PictureView } from "./PictureDialog";
 import "./dialogs.css";
 
@@ -264,63 +263,6 @@ function Confirm({ dialog }: Props) {
       }
     >
       <p>{question}</p>
-    </DialogFrame>
-  );
-}
-
-function OpenFile({ dialog }: Props) {
-  const opened = dialog.opened as OpenedFile;
-  const at = dialog.at as Point | undefined;
-  const insert = () => {
-    closeDialog("openFile");
-    insertHere(opened.document as JsonObject, at);
-  };
-  return (
-    <DialogFrame
-      kind="openFile"
-      title={t("dialog.openFile.title", { name: opened.name })}
-      onSubmit={() => {
-        closeDialog("openFile");
-        openHere(opened);
-      }}
-      actions={
-        <>
-          <Cancel />
-          <button type="button" className="button" data-choice="insert" onClick={insert}>
-            {t("dialog.openFile.insert")}
-          </button>
-          <Submit label={t("dialog.openFile.tab")} />
-        </>
-      }
-    >
-      <p>{t("dialog.openFile.text")}</p>
-    </DialogFrame>
-  );
-}
-
-function OpenPicture({ dialog }: Props) {
-  const file = dialog.file as File;
-  const submit = async () => {
-    closeDialog("openPicture");
-    try {
-      await addPicture(file, dialog.at as Point | undefined);
-    } catch (error) {
-      toast("error", t("messages.cannotOpen", { name: file.name, why: sayError(error) }));
-    }
-  };
-  return (
-    <DialogFrame
-      kind="openPicture"
-      title={t("dialog.openPicture.title", { name: file.name })}
-      onSubmit={submit}
-      actions={
-        <>
-          <Cancel />
-          <Submit label={t("dialog.openPicture.add")} />
-        </>
-      }
-    >
-      <p>{t("dialog.openPicture.text")}</p>
     </DialogFrame>
   );
 }

@@ -6,7 +6,7 @@ import { t } from "../i18n";
 import { viewUrl } from "../server/api";
 import { openDialog } from "../store/ui";
 import { ago } from "./format";
-import { detailOf, type Ended, useHistory } from "./history";
+import { type Ended, resultsOf, useHistory } from "./history";
 import { type Picture, picturesOf } from "./jobs";
 import { Empty, Panel } from "./Panel";
 import { PanelIcon } from "./PanelIcon";
@@ -122,8 +122,8 @@ function usePictures(jobs: Ended[]): ReadonlyMap<string, Picture[]> {
     const missing = jobs.filter((job) => !found.has(job.id));
     if (missing.length === 0) return;
     const look = (job: Ended) =>
-      detailOf(job.id).then(
-        (detail): [string, Picture[]] => [job.id, picturesOf(detail)],
+      resultsOf(job.id).then(
+        (results): [string, Picture[]] => [job.id, picturesOf(results)],
         (): [string, Picture[]] => [job.id, []], // removed meanwhile
       );
     void Promise.all(missing.map(look)).then((pairs) => isHere && setFound((before) => new Map([...before, ...pairs])));

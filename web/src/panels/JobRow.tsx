@@ -8,7 +8,7 @@ import type { JobRun } from "../store/shapes";
 import { openDialog } from "../store/ui";
 import { attempt } from "./attempt";
 import { ago, duration } from "./format";
-import { type Ended, useDetail } from "./history";
+import { type Ended, useResults } from "./history";
 import { openJob, picturesOf } from "./jobs";
 import type { MenuEntry } from "./menus";
 import { PanelIcon, type PanelIconName } from "./PanelIcon";
@@ -131,8 +131,8 @@ export function progressOf(job: Partial<JobRun>): { done: number; total: number;
 }
 
 function Pictures({ id, title }: { id: string; title: string }) {
-  const detail = useDetail(id);
-  const pictures = detail === null ? [] : picturesOf(detail);
+  const results = useResults(id);
+  const pictures = results === null ? [] : picturesOf(results);
   return (
     <span className="job-pictures">
       {pictures.slice(0, MOST_PICTURES).map((picture, index) => (

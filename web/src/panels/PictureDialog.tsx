@@ -11,7 +11,7 @@ import { closeDialog } from "../store/ui";
 import { Compare } from "../widgets/compare";
 import { DialogFrame } from "./Dialog";
 import { duration, when } from "./format";
-import { useDetail } from "./history";
+import { useJob } from "./history";
 import { openJob, type Picture } from "./jobs";
 import { PanelIcon } from "./PanelIcon";
 
@@ -110,7 +110,7 @@ function placeIn(all: Picture[], dialog: Dialog): number {
 
 /** The job of a picture, and the values that its nodes had. */
 function About({ picture }: { picture: Picture }) {
-  const job = useDetail(picture.job);
+  const job = useJob(picture.job);
   if (job === null) return <p className="empty">{t("shell.loading")}</p>;
   return (
     <div className="picture-about scroller">

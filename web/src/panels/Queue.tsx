@@ -217,7 +217,8 @@ function Handle({ job, index, count }: { job: JobRun; index: number; count: numb
   const start = useRef(0);
   const onMove = (event: PointerEvent) => {
     if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    const steps = Math.round((event.clientY - start.current) / JOB_ROW);
+    const row = event.currentTarget.closest<HTMLElement>("[data-row]")?.offsetHeight ?? JOB_ROW;
+    const steps = Math.round((event.clientY - start.current) / row);
     setBy(Math.max(-index, Math.min(count - 1 - index, steps)));
   };
   const onUp = () => {

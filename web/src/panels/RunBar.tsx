@@ -72,8 +72,8 @@ export function RunBar() {
       <button
         type="button"
         className="button queue-state"
-        aria-label={t("run.queueState", { running, n: waiting })}
-        title={t("run.queueState", { running, n: waiting })}
+        aria-label={t("run.queueState", { all: running + waiting, running, n: waiting })}
+        title={t("run.queueState", { all: running + waiting, running, n: waiting })}
         onClick={() => togglePanel("queue")}
       >
         <PanelIcon name={paused ? "pause" : "queue"} />

@@ -186,6 +186,7 @@ const MOUSE = [
   "disconnect",
   "clone",
   "reroute",
+  "rerouteNode",
   "branch",
   "linkMenu",
   "boxSelect",

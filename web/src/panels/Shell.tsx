@@ -13,7 +13,6 @@ import {
 } from "react";
 import { useStore } from "zustand";
 import { Boundary } from "../Boundary";
-import { beforehand } from "../beforehand";
 import { Canvas } from "../canvas/Canvas";
 import { loadTexts, t, useLanguage } from "../i18n";
 import { docs } from "../store/docs";
@@ -56,6 +55,9 @@ const Dialogs = later(loadDialogs);
 const loadSearch = async () => (await import("./Search")).Search;
 const Search = lazy(async () => ({ default: await loadSearch() }));
 
+/** What the first presses ask for. */
+export const soonWanted = [loadSearch, loadTexts, loadMenu, loadDialogs];
+
 /** The panels of the rail, in order; those after the gap stand at its end. */
 const RAIL: PanelName[] = ["workflows", "nodes", "queue", "gallery", "inspector", "models", "templates", "training"];
 const RAIL_END: PanelName[] = ["keys", "settings"];
@@ -75,7 +77,6 @@ export function Shell() {
     document.title = title === "" ? "Latentloom" : `${title} - Latentloom`;
   }, [title]);
   const focusMode = useStore(page, (state) => state.focusMode);
-  useEffect(() => beforehand([loadSearch, loadTexts, loadMenu, loadDialogs]), []);
   const Open = panel === null ? null : PANELS[panel];
   const side = panel === null ? "none" : ON_RIGHT.includes(panel) ? "right" : "left";
   return (

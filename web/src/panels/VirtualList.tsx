@@ -5,6 +5,7 @@ import { type KeyboardEvent, type ReactNode, useLayoutEffect, useRef, useState }
 
 interface Props<T> {
   items: readonly T[];
+  /** Of letters of the usual size; rows grow with them. */
   rowHeight: number;
   label: string;
   keyOf(item: T): string;
@@ -17,9 +18,12 @@ interface Props<T> {
 }
 
 const MARGIN = 6;
+const USUAL_SIZE = 16;
 
 export function VirtualList<T>(props: Props<T>) {
-  const { items, rowHeight, label, keyOf, render, onKey, onEnd, className = "" } = props;
+  const { items, label, keyOf, render, onKey, onEnd, className = "" } = props;
+  const [scale, setScale] = useState(scaleOf);
+  const rowHeight = props.rowHeight * scale;
   const root = useRef<HTMLUListElement>(null);
   const [seen, setSeen] = useState({ first: 0, last: 40 });
   const [focused, setFocused] = useState(0);
@@ -32,6 +36,7 @@ export function VirtualList<T>(props: Props<T>) {
       const first = Math.max(0, Math.floor(above / rowHeight) - MARGIN);
       const last = Math.ceil((above + scroller.clientHeight) / rowHeight) + MARGIN;
       setSeen((before) => (before.first === first && before.last === last ? before : { first, last }));
+      setScale(scaleOf());
       if (last >= items.length) onEnd?.();
     };
     measure();
@@ -105,6 +110,11 @@ export function VirtualList<T>(props: Props<T>) {
       })}
     </ul>
   );
+}
+
+/** How many times larger letters are than usual. */
+function scaleOf(): number {
+  return (Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || USUAL_SIZE) / USUAL_SIZE;
 }
 
 function scrollerOf(element: HTMLElement | null): HTMLElement | null {

@@ -11,8 +11,11 @@ import type { JobRun } from "../store/shapes";
 /** What the panels need of an ended job; the server's lists and the runs' store both have it. */
 export type Ended = Pick<JobRun, "id" | "title" | "state" | "sequence" | "created" | "started" | "ended" | "error">;
 
+/** What lists keep of a job: neither its graph nor the document it came from, as those may be long. */
+type Results = Pick<JobDetail, "id" | "title" | "ended" | "outputs">;
+
 const PAGE = 100;
-const KEPT_DETAILS = 300;
+const KEPT_RESULTS = 200;
 
 /** Removed here; a page fetched before may still list them. */
 const removed = new Set<string>();
@@ -21,7 +24,7 @@ export function noteRemoved(ids: Iterable<string>): void {
   for (const id of ids) removed.add(id);
 }
 
-const details = new Map<string, Promise<JobDetail>>();
+const results = new Map<string, Promise<Results>>();
 
 /** The history, newest first; `more` asks for older ones, `hide` leaves jobs out, `all` tells that there are no more. */
 export function useHistory(): { jobs: Ended[]; more(): void; all: boolean; hide(test: (job: Ended) => boolean): void } {
@@ -59,34 +62,43 @@ export function useHistory(): { jobs: Ended[]; more(): void; all: boolean; hide(
   return { jobs, more, all, hide };
 }
 
-/** A job with its results; asked for once, also when many look. */
-export function detailOf(id: string): Promise<JobDetail> {
-  const known = details.get(id);
+/** The results of a job; asked for once, also when many look. */
+export function resultsOf(id: string): Promise<Results> {
+  const known = results.get(id);
   if (known !== undefined) return known;
-  const asked = api.jobs.get(id);
-  details.set(id, asked);
-  asked.catch(() => details.delete(id));
-  for (const old of details.keys()) {
-    if (details.size <= KEPT_DETAILS) break;
-    details.delete(old);
+  const asked = api.jobs.get(id).then(({ title, ended, outputs }) => ({ id, title, ended, outputs }));
+  results.set(id, asked);
+  asked.catch(() => results.delete(id));
+  for (const old of results.keys()) {
+    if (results.size <= KEPT_RESULTS) break;
+    results.delete(old);
   }
   return asked;
 }
 
-/** A job with its results, or null while it comes. */
-export function useDetail(id: string): JobDetail | null {
-  const [detail, setDetail] = useState<JobDetail | null>(null);
+/** The results of a job, or null while they come. */
+export function useResults(id: string): Results | null {
+  return useAsked(resultsOf, id);
+}
+
+/** A whole job, or null while it comes; kept as long as it is shown. */
+export function useJob(id: string): JobDetail | null {
+  return useAsked(api.jobs.get, id);
+}
+
+function useAsked<T>(ask: (id: string) => Promise<T>, id: string): T | null {
+  const [answer, setAnswer] = useState<T | null>(null);
   useEffect(() => {
     let isHere = true;
-    detailOf(id).then(
-      (job) => isHere && setDetail(job),
+    ask(id).then(
+      (found) => isHere && setAnswer(found),
       () => undefined, // it was removed meanwhile: there is nothing to show
     );
     return () => {
       isHere = false;
     };
-  }, [id]);
-  return detail;
+  }, [ask, id]);
+  return answer;
 }
 
 function asEnded(job: Job): Ended {

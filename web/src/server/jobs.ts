@@ -7,7 +7,7 @@ import type { Job } from "./protocol";
 import type { JobTracker } from "./track";
 
 /** Ended jobs that the store lists; panels fetch older ones themselves. */
-const MOST_ENDED = 300;
+export const MOST_ENDED = 200;
 /** Jobs whose nodes are known, and how many nodes in all. */
 const MOST_DETAILED = 50;
 const MOST_NODES = 12_000;

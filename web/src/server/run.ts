@@ -14,7 +14,6 @@ import { type Decode, Previews } from "./previews";
 import type { Job, JobDetail, LoomEvent } from "./protocol";
 import { recheckEdited } from "./recheck";
 import { type Connection, connect } from "./socket";
-import type { RunRequest } from "./submit";
 import { JobTracker } from "./track";
 
 const PAGE = 1_000;
@@ -44,16 +43,6 @@ export function startRuns(options: RunOptions = {}): () => void {
     mine.stop();
     if (active === mine) active = null;
   };
-}
-
-/** Run a document; what checks it and writes it down is fetched with the first run. Returns the jobs queued. */
-export async function runDocument(tab: string, request?: RunRequest): Promise<string[]> {
-  return (await import("./submit")).runDocument(tab, request);
-}
-
-/** Stop what runs: of the active document if something of it does, else whatever runs. */
-export async function interrupt(): Promise<void> {
-  await (await import("./submit")).interrupt();
 }
 
 /** Put jobs into the store that the server answered, e.g. to a submission. */

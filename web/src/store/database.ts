@@ -15,6 +15,9 @@ const STORES: Record<string, IDBObjectStoreParameters> = {
   session: { keyPath: "key" },
 };
 
+/** The store that all changes share. */
+const TURN = "heads";
+
 let opening: Promise<IDBDatabase> | null = null;
 
 /** The open database. Throws when there is none or it does not open within five seconds. */
@@ -45,6 +48,19 @@ export function openDatabase(): Promise<IDBDatabase> {
     throw error;
   });
   return opening;
+}
+
+/**
+ * Begin to change object stores. Only one change goes on at a time, over all browser tabs, as each takes part in the
+ * same store: where a Chromium is killed while two are on their way, its next start finds that both want to be taken
+ * back under one lock, calls the database corrupt and deletes it, with all that was ever in it.
+ */
+export function changing(
+  database: IDBDatabase,
+  names: string[],
+  durability: IDBTransactionDurability = "relaxed",
+): IDBTransaction {
+  return database.transaction([...new Set([TURN, ...names])], "readwrite", { durability });
 }
 
 export function answerOf<T>(request: IDBRequest<T>): Promise<T> {

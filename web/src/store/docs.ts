@@ -73,7 +73,6 @@ export interface EditOptions {
  * Change a document. `fn` gets a draft; the items it returns become the selection. What throws changes nothing.
  * Returns whether something changed.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: most edits return nothing, and say nothing of the selection
 export function edit(tab: string, label: string, fn: (doc: Doc) => Item[] | void, options: EditOptions = {}): boolean {
   const open = openOf(tab);
   if (open === undefined) return false;

@@ -5,7 +5,7 @@
 // fence: who wrote from which step on. What somebody else than the owner wrote counts for nobody, and the answer to the
 // write tells. Knows steps as texts only.
 
-import { answerOf, committed } from "./database";
+import { answerOf, changing, committed } from "./database";
 import { isLong, piecesOf, type TextRef, writeAtOnce } from "./pieces";
 import type { Fence, StepRecord } from "./records";
 
@@ -73,7 +73,7 @@ export class Steps {
     const pieces = long ? writeAtOnce(this.database, [id, "entry", seq], text) : undefined;
     // With the pieces in its scope it comes after them; later steps come after it.
     const scope = long ? ["entries", "pieces"] : ["entries"];
-    const transaction = this.database.transaction(scope, "readwrite", { durability: "relaxed" });
+    const transaction = changing(this.database, scope);
     const done = committed(transaction);
     const entries = transaction.objectStore("entries");
     entries.put({ ...step, ...(long ? { pieces: piecesOf(text) } : { text }) } satisfies StepRecord);

@@ -6,7 +6,7 @@
 // written at once: `entries.ts`; all else takes its turn: `lane.ts`). One browser tab writes a document: a head and a
 // fence before its entries name it. Long texts stand in `pieces`; see `pieces.ts` for why no record is long.
 
-import { answerOf, committed, openDatabase } from "./database";
+import { answerOf, changing, committed, openDatabase } from "./database";
 import { fence, Steps, stepKeys } from "./entries";
 import { Lane } from "./lane";
 import { deleteGently, deleteTexts, isLong, PIECE, type TextRef, writeText } from "./pieces";
@@ -109,7 +109,7 @@ export class Journal {
    */
   async restore(id: string, adopt: boolean): Promise<OpenDoc | null> {
     if (adopt && this.marks.has(id)) await this.drain();
-    const transaction = this.database.transaction(PARTS, adopt ? "readwrite" : "readonly");
+    const transaction = adopt ? changing(this.database, PARTS) : this.database.transaction(PARTS);
     const found = await readDocument(transaction, id, !adopt);
     if (found === null) return null;
     const { head, checkpoint, stack, owners, seq, unread } = found;
@@ -177,6 +177,11 @@ export class Journal {
     this.marks.delete(id);
   }
 
+  /** Whether this tab writes the document, as far as it knows. */
+  writes(id: string): boolean {
+    return this.marks.has(id);
+  }
+
   /** Whether something of the document could not be written so far. */
   isTorn(id: string): boolean {
     return this.torn.has(id);
@@ -189,7 +194,7 @@ export class Journal {
   /** Keep which tabs are open in which order. Those of other browser tabs keep their places behind ours. */
   async saveSession(session: SessionRecord): Promise<void> {
     try {
-      const transaction = this.database.transaction("session", "readwrite");
+      const transaction = changing(this.database, ["session"]);
       const store = transaction.objectStore("session");
       const before = (await answerOf(store.get("tabs"))) as SessionRecord | undefined;
       const others = (before?.order ?? []).filter((id) => !session.order.includes(id));
@@ -218,7 +223,7 @@ export class Journal {
   async remove(id: string): Promise<void> {
     this.marks.delete(id);
     const whole = ["heads", "checkpoints", "stacks", "views"];
-    const transaction = this.database.transaction(whole, "readwrite");
+    const transaction = changing(this.database, whole);
     for (const name of whole) transaction.objectStore(name).delete(id);
     await committed(transaction);
     const all = IDBKeyRange.bound([id], [id, []]);
@@ -371,7 +376,7 @@ export class Journal {
 
   private aside(name: string, value: unknown, durability: IDBTransactionDurability = "relaxed"): void {
     try {
-      this.database.transaction(name, "readwrite", { durability }).objectStore(name).put(value);
+      changing(this.database, [name], durability).objectStore(name).put(value);
     } catch {
       // The database was closed, e.g. by a newer page; what matters more says so itself.
     }

@@ -1,7 +1,7 @@
 // The journal's way into the database for all but steps: items in their order, several in one transaction but never
 // much at once, and each only while this browser tab is the writer of its document. Knows records, and no documents.
 
-import { answerOf, committed } from "./database";
+import { answerOf, changing, committed } from "./database";
 import { fence } from "./entries";
 import { PIECE } from "./pieces";
 import type { Head, Pending } from "./records";
@@ -78,7 +78,7 @@ export class Lane {
   private async transact(items: Pending[], ids: string[]): Promise<string[]> {
     const fresh = new Set(items.flatMap((item) => (item.fresh === undefined ? [] : [item.id])));
     const scope = fresh.size > 0 ? [...WRITES, "entries"] : WRITES;
-    const transaction = this.database.transaction(scope, "readwrite", { durability: "relaxed" });
+    const transaction = changing(this.database, scope);
     const end = committed(transaction);
     end.catch(() => undefined);
     const heads = transaction.objectStore("heads");

@@ -1,14 +1,14 @@
 // Long texts in the browser's database, cut into short records that are each written and deleted for themselves.
-// Chromium keeps its databases in LevelDB, which breaks when it is killed in the middle of a record that is longer than
-// one block of its log (google/leveldb #1287); all of a site's data are then dropped at the start after the next. So
-// nothing that we write at once is longer than a fraction of a block. Knows no document.
+// Chromium keeps its databases in LevelDB: killed in the middle of a record, it goes on behind the torn one at the next
+// start, and at the start after that takes all for corrupt and deletes it (google/leveldb #1287). The shorter what is
+// written at once, the shorter the moment in which that can happen. Knows no document.
 
-import { answerOf, committed } from "./database";
+import { answerOf, changing, committed } from "./database";
 
 /** Characters written at once; a block of LevelDB's log has 32 KiB, and a character takes up to two bytes. */
 export const PIECE = 14_000;
-/** Records deleted at once: each leaves some hundred bytes in the log. */
-const DELETE_AT_ONCE = 24;
+/** Records deleted at once: what was in them is written once more until they are gone. */
+const DELETE_AT_ONCE = 8;
 
 /** Whose text it is, of which kind, and of which entry. */
 export type TextKey = [id: string, kind: "checkpoint" | "stack" | "entry", seq: number];
@@ -40,7 +40,7 @@ export function writeAtOnce(database: IDBDatabase, key: TextKey, text: string): 
 }
 
 function writePiece(database: IDBDatabase, key: TextKey, text: string, at: number): Promise<void> {
-  const transaction = database.transaction("pieces", "readwrite", { durability: "relaxed" });
+  const transaction = changing(database, ["pieces"]);
   const done = committed(transaction);
   transaction.objectStore("pieces").put(text.slice(at * PIECE, (at + 1) * PIECE), [...key, at]);
   transaction.commit?.();
@@ -85,7 +85,7 @@ export async function deleteGently(database: IDBDatabase, name: string, range: I
     reading.commit?.();
     const keys = await asked;
     if (keys.length === 0) return;
-    const deleting = database.transaction(name, "readwrite", { durability: "relaxed" });
+    const deleting = changing(database, [name]);
     const done = committed(deleting);
     for (const key of keys) deleting.objectStore(name).delete(key);
     deleting.commit?.();

@@ -57,7 +57,7 @@ export async function startDocs(): Promise<{ first: boolean; others: Promise<voi
       if (journal.isTorn(id)) openCopy(id);
       journal.release(id);
     },
-    onLost: (id) => void giveWay(id, false),
+    onLost: (id) => void lostClaim(id),
     onFree: (id) => void adopt(id),
     onWritten: (ids) => {
       for (const id of ids.filter((one) => openOf(one)?.readOnly && !follow.has(one))) {
@@ -158,6 +158,17 @@ async function adopt(id: string): Promise<void> {
 async function refresh(id: string): Promise<void> {
   const open = await backingOf()?.journal.restore(id, false);
   if (open && openOf(id)?.readOnly) replaceOpen(open);
+}
+
+/** Another browser tab has taken a document away. Steps of ours that are on their way tell whether they still count. */
+async function lostClaim(id: string): Promise<void> {
+  const journal = backingOf()?.journal;
+  if (journal === undefined) return;
+  const isTorn = journal.isTorn(id);
+  setReadOnly(id);
+  await journal.flush();
+  // If they did not count, the journal said so itself.
+  if (journal.writes(id)) await giveWay(id, isTorn);
 }
 
 /** Another browser tab writes the document. What it cannot know of is kept as a document of its own. */

@@ -2,6 +2,7 @@
 // pictures. Also the picture itself, for whoever has room for it. Knows the server's addresses and no document.
 
 import { type ClipboardEvent, type DragEvent, lazy, Suspense, useRef, useState } from "react";
+import { createPortal } from "react-dom";
 import { Boundary } from "../Boundary";
 import { t } from "../i18n";
 import type { WidgetSpec } from "../model/spec";
@@ -120,20 +121,24 @@ export function FileWidget(props: ControlProps<FileSpec>) {
           }}
         />
       )}
-      {masking && place && (
-        <Boundary onFail={() => setMasking(false)}>
-          <Suspense fallback={null}>
-            <MaskEditor
-              picture={place}
-              onSaved={(saved) => {
-                onChange(fileValue(saved, spec.folder));
-                void refreshTypes();
-              }}
-              onClose={() => setMasking(false)}
-            />
-          </Suspense>
-        </Boundary>
-      )}
+      {masking &&
+        place &&
+        // On the page itself: the canvas would take keys that are the dialog's for its own.
+        createPortal(
+          <Boundary onFail={() => setMasking(false)}>
+            <Suspense fallback={null}>
+              <MaskEditor
+                picture={place}
+                onSaved={(saved) => {
+                  onChange(fileValue(saved, spec.folder));
+                  void refreshTypes();
+                }}
+                onClose={() => setMasking(false)}
+              />
+            </Suspense>
+          </Boundary>,
+          document.body,
+        )}
     </div>
   );
 }
