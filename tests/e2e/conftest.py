@@ -22,12 +22,10 @@ for folder in FOLDERS:  # pytest's importlib mode puts no folder on the path
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
+from browser_flags import FLAGS  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-]  # fmt: skip
 SKIPPED = pytest.StashKey[str]()
 # Reported by the page itself, since a browser's console does not say so in every case.
 CSP = "addEventListener('securitypolicyviolation', e => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"

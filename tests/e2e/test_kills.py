@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FLAGS
+from browser_flags import FLAGS
 from killed import STATES, WATCH, KillableBrowser, State, Witness, started, state_of
 from playwright.sync_api import Error
 

@@ -73,6 +73,7 @@ def duplicate(editor, times):
 
 def refused(editor):
     """Try to edit; return whether nothing came of it."""
+    editor.page.bring_to_front()  # behind another tab nothing is drawn, and every step takes a second
     before = editor.document()
     (node, *_) = editor.nodes()
     editor.canvas.focus()
@@ -91,6 +92,7 @@ def test_the_second_tab_reads_follows_and_takes_over(first, second):
     bar(first).wait_for()
     assert bar(second).count() == 0
     assert second.document() == first.document() and refused(first)
+    second.page.bring_to_front()
     second.press("Control+z")  # what the first tab did can be undone here
     wait_nodes(second, 2)
     wait_nodes(first, 2)

@@ -70,8 +70,8 @@ def once(browser: Browser, url: str) -> dict[str, float]:
     def count(what: str, amount: float) -> None:
         seen[what] += amount
 
-    session.on("Network.requestWillBeSent", lambda event: count("requests", 1))
-    session.on("Network.webSocketCreated", lambda event: count("requests", 1))
+    session.on("Network.requestWillBeSent", lambda _: count("requests", 1))
+    session.on("Network.webSocketCreated", lambda _: count("requests", 1))
     session.on("Network.loadingFinished", lambda event: count("bytes", event["encodedDataLength"]))
     page.goto(f"{url}/?template=txt2img&test", wait_until="commit")
     usable_ms = page.evaluate("window.__usable")

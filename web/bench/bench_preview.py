@@ -9,6 +9,7 @@ which the editor painted each. Prints JSON with a calibration loop of the same r
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import statistics
@@ -62,7 +63,7 @@ def calibrate() -> float:
 def frame_ms(page: Page) -> float:
     """Return the median time between two frames of a page that does nothing."""
     times = page.evaluate(FRAMES)
-    return statistics.median(after - before for before, after in zip(times, times[1:], strict=False))
+    return statistics.median(after - before for before, after in itertools.pairwise(times))
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -80,9 +81,9 @@ def measure(page: Page, server: Serving, side: int, seconds: int) -> dict[str, A
     bench = Workbench(page, server)
     bench.open()
     page.evaluate(WATCH)
+    nodes = {"1": ("ProbeNumber", (60, 80)), "2": ("ProbeFilm", (440, 80))}
     for length in (2, seconds):
-        values = {"2": {"side": side, "seconds": length, "rate": 20}}
-        bench.fresh(layer({"1": ("ProbeNumber", (60, 80)), "2": ("ProbeFilm", (440, 80))}, [("1", 0, "2", "value")], values))
+        bench.fresh(layer(nodes, [("1", 0, "2", "value")], {"2": {"side": side, "seconds": length, "rate": 20}}))
         page.evaluate("window.painted = []")
         bench.wait_done(bench.run(), seconds=length + 60)
     rows = page.evaluate("window.painted")
@@ -103,13 +104,16 @@ def main() -> int:
     given = parser.parse_args()
     editor_build.build(ROOT)
     before = calibrate()
-    with tempfile.TemporaryDirectory(prefix="bench-") as place, Serving(Path(place) / "data") as server:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=given.chromium, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.on("pageerror", lambda error: print("page error:", error, file=sys.stderr))
-            found = measure(page, server, given.side, given.seconds)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as place,
+        Serving(Path(place) / "data") as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=given.chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("pageerror", lambda error: print("page error:", error, file=sys.stderr))
+        found = measure(page, server, given.side, given.seconds)
+        browser.close()
     found["calibration_ms"] = [round(before, 1), round(calibrate(), 1)]
     print(json.dumps(found))
     if found["painted"] < found["pictures"] / 2:

@@ -30,9 +30,11 @@ export function Minimap({ board }: { board: Board }) {
       if (element === null || whole.current === null) return;
       const scale = scaleOf(whole.current);
       const seen = seenBox(board.view(), board.width, board.height);
-      element.style.transform = `translate(${(seen.x - whole.current.x) * scale}px, ${(seen.y - whole.current.y) * scale}px)`;
-      element.style.width = `${seen.width * scale}px`;
-      element.style.height = `${seen.height * scale}px`;
+      const [left, right] = along(seen.x - whole.current.x, seen.width, WIDTH / scale);
+      const [top, bottom] = along(seen.y - whole.current.y, seen.height, HEIGHT / scale);
+      element.style.transform = `translate(${left * scale}px, ${top * scale}px)`;
+      element.style.width = `${(right - left) * scale}px`;
+      element.style.height = `${(bottom - top) * scale}px`;
     };
     board.onPainted = () => {
       if (now() !== painted && waiting === undefined) waiting = setTimeout(repaint, PAUSE_MS);
@@ -72,6 +74,11 @@ export function Minimap({ board }: { board: Board }) {
   );
 }
 
+/** Where a stretch begins and ends on the map: it stays on it, so that all four edges are seen. */
+function along(from: number, length: number, end: number): [number, number] {
+  return [Math.min(Math.max(from, 0), end), Math.max(Math.min(from + length, end), 0)];
+}
+
 function scaleOf(whole: Box): number {
   return Math.min(WIDTH / whole.width, HEIGHT / whole.height);
 }
@@ -105,7 +112,7 @@ function paint(canvas: HTMLCanvasElement | null, board: Board): Box | null {
   }
   context.globalAlpha = 1;
   for (const { node, box, type, end } of nodes) {
-    context.fillStyle = type === undefined && end === undefined ? palette.error : node.color || palette.line;
+    context.fillStyle = type === undefined && end === undefined ? palette.error : node.color ? ownColor(node.color, palette.ownShare) : palette.line;
     // Never thinner than a pixel of the map.
     context.fillRect(box.x, box.y, Math.max(box.width, 1 / scale), Math.max(box.height, 1 / scale));
   }

@@ -8,7 +8,7 @@ import { type DocNode, MODE } from "../model/types";
 import { edit } from "../store/docs";
 import type { NodeRun } from "../store/shapes";
 import { enter, openDialog, select } from "../store/ui";
-import { isLight } from "./colors";
+import { isLight, ownColor } from "./colors";
 import type { LoomNode } from "./elements";
 
 export function titleOf({ placed }: LoomNode["data"]): string {
@@ -17,10 +17,11 @@ export function titleOf({ placed }: LoomNode["data"]): string {
   return node.title ?? type?.title ?? node.type;
 }
 
-/** A node's own color with text that can be read on it. */
+/** A node's own color with text that can be read on it; where the page is light it is a tint of it. */
 export function titleColors(node: DocNode): Record<string, string> {
   if (!node.color) return {};
-  return { "--node-title": node.color, "--title-text": isLight(node.color) ? "#101216" : "#f2f4f8" };
+  const text = isLight(node.color) ? "#101216" : "#f2f4f8";
+  return { "--node-title": ownColor(node.color, "var(--own-share, 100%)"), "--title-text": `var(--on-own, ${text})` };
 }
 
 export function Title({
@@ -123,9 +124,14 @@ function NameField({ text, onDone, onCancel }: { text: string; onDone(text: stri
   );
 }
 
+/** Short enough for a title: "8 ms", "1.2 s", "34 s". */
+function timeOf(seconds: number): string {
+  if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1_000))} ms`;
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
 function RunMark({ run }: { run: NodeRun }) {
-  const seconds = run.seconds;
-  const time = seconds === undefined ? "" : seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+  const time = run.seconds === undefined ? "" : timeOf(run.seconds);
   if (run.state === "running")
     return <span className="node-time">{run.total ? `${run.value ?? 0}/${run.total}` : "…"}</span>;
   if (run.state === "cached") return <span className="node-time cached">{t("canvas.state.cached")}</span>;

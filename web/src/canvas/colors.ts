@@ -83,6 +83,8 @@ export interface Palette {
   bypass: string;
   group: string;
   note: string;
+  /** How much of a node's own color is shown, the rest is white: such colors are made for dark pages. */
+  ownShare: string;
   font: string;
   /** Of lines between things, in CSS pixels: the high-contrast theme has thicker ones. */
   lineWidth: number;
@@ -110,6 +112,7 @@ export function readPalette(element: Element): Palette {
     bypass: read("--bypass"),
     group: read("--group"),
     note: read("--note"),
+    ownShare: style.getPropertyValue("--own-share").trim() || "100%",
     font: style.getPropertyValue("--font") || "sans-serif",
     lineWidth: Number.parseFloat(style.getPropertyValue("--line-width")) || 1,
   };
@@ -118,6 +121,11 @@ export function readPalette(element: Element): Palette {
 /** Color of a link of this type. */
 export function paintColor(palette: Palette, type: string): string {
   return palette.hues[hueOf(type)] ?? palette.dim;
+}
+
+/** A color that a file gives to a node, as it is shown. */
+export function ownColor(color: string, share: string): string {
+  return share === "100%" ? color : `color-mix(in srgb, ${color} ${share}, #fff)`;
 }
 
 /** Whether dark text is read better on this color ("#rgb", "#rrggbb"); files carry colors of their own for nodes. */

@@ -173,17 +173,17 @@ function Help({ type, node }: { type: NodeType; node: DocNode }) {
     <section className="panel-section" aria-label={t("inspector.help")}>
       <h3>{type.title}</h3>
       <p className="hint">
-        {type.category}
-        {type.pack && ` · ${type.pack}`} · {type.id}
+        {[type.category, type.pack, MADE_ID.test(type.id) ? "" : type.id].filter(Boolean).join(" · ") ||
+          t("inspector.subgraph")}
       </p>
-      {type.description && <p className="help-text">{type.description}</p>}
+      {type.description && <p className="help-text">{coded(type.description)}</p>}
       <dl className="sockets">
         {inputs.map((socket) => (
           <div key={`in ${socket.name}`}>
             <dt>
               <TypeDot type={socket.type} /> {socket.label} <span className="dim">{socket.type}</span>
             </dt>
-            {tips.get(socket.name) && <dd>{tips.get(socket.name)}</dd>}
+            {tips.get(socket.name) && <dd>{coded(tips.get(socket.name))}</dd>}
           </div>
         ))}
       </dl>
@@ -195,12 +195,18 @@ function Help({ type, node }: { type: NodeType; node: DocNode }) {
             <dt>
               <TypeDot type={output.type} /> {output.name} <span className="dim">{output.type}</span>
             </dt>
-            {output.tooltip && <dd>{output.tooltip}</dd>}
+            {output.tooltip && <dd>{coded(output.tooltip)}</dd>}
           </div>
         ))}
       </dl>
     </section>
   );
+}
+
+/** What stands between backticks is shown as code. */
+function coded(text = ""): ReactNode[] {
+  // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text have no names
+  return text.split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part));
 }
 
 function GroupView({ tab, layer, readOnly, id, title }: Place & { id: string; title: string }) {

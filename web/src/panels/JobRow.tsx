@@ -124,7 +124,7 @@ export function progressOf(job: Partial<JobRun>): { done: number; total: number;
     if (node.state === "done" || node.state === "cached") sum += 1;
     if (node.state === "running" && node.total) {
       sum += (node.value ?? 0) / node.total;
-      note = ` · ${node.value ?? 0}/${node.total}`;
+      note = `${node.value ?? 0}/${node.total}`;
     }
   }
   return { done: Math.min(1, sum / total), total, note };
