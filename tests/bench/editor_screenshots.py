@@ -34,10 +34,12 @@ MOST_BYTES = 150_000
 COLORS = 256
 # Enough to see curves fall; the workflow itself trains for hours.
 TRAINING = {"3.steps": 40, "3.checkpoint_every": 40, "5.steps": 160, "5.checkpoint_every": 160, "5.pool": 400}
+OPENED = """() => { const { runs, ui } = window.__latentloom;
+  return runs.getState().connection === "open" && ui.getState().canvas?.seen().width > 1; }"""
 PAINTED = "() => document.querySelector('canvas[data-preview][data-painted]') !== null"
 HALFWAY = """job => Object.values(window.__latentloom.runs.getState().jobs[job]?.nodes ?? {})
   .some(node => node.total > 10 && node.value >= node.total * 0.55)"""
-CURVES = """job => Object.values(window.__latentloom.runs.getState().jobs[job]?.curves ?? {}).some(line => line.length > 120)"""
+CURVES = """job => Object.values(window.__latentloom.runs.getState().jobs[job]?.curves ?? {}).some(({ steps }) => steps.length > 40)"""
 
 
 class Shots:
@@ -55,13 +57,13 @@ class Shots:
         editor = Editor(context.new_page(), self.server)
         editor.open("/?test" if template is None else f"/?template={template}&test", empty=False)
         if template is not None:
-            editor.page.locator("[data-node]").first.wait_for()
-            editor.page.wait_for_function("() => window.__latentloom.runs.getState().connection === 'open'")
+            editor.page.wait_for_function(OPENED)
             editor.fit()
         return editor
 
     def save(self, editor: Editor, name: str) -> None:
         """Save what is seen; nothing is under the pointer, and no key has the focus."""
+        editor.page.evaluate("document.activeElement?.blur()")
         editor.page.mouse.move(editor.page.viewport_size["width"] / 2, 4)
         editor.settle()
         editor.page.wait_for_timeout(300)
@@ -80,6 +82,7 @@ class Shots:
         editor = self.opened()
         self.finish(editor, editor.run())  # so that something is seen where the picture goes
         editor.set_value("6", "text", "a green triangle above a red square")
+        editor.set_value("3", "steps", 150)
         job = editor.run()
         editor.page.wait_for_function(HALFWAY, arg=job)
         editor.page.wait_for_function(PAINTED)
@@ -88,17 +91,23 @@ class Shots:
     def subgraph(self) -> None:
         editor = self.opened(scheme="light")
         self.finish(editor, editor.run())
-        editor.select("6", "7")
+        group = next(iter(editor.layer()["groups"]))
+        items = [{"kind": "node", "id": "6"}, {"kind": "node", "id": "7"}, {"kind": "group", "id": group}]
+        editor.page.evaluate(
+            "items => { const { docs, ui } = window.__latentloom; "
+            "ui.setState({ selection: { [docs.getState().active]: items } }); }",
+            items,
+        )
+        editor.canvas.focus()
         editor.press("Control+Shift+e")
         editor.page.wait_for_function("() => document.querySelector('[data-node=\"6\"]') === null")
-        (host,) = editor.selected()
         editor.page.keyboard.press("F2")
         editor.page.locator('[data-dialog="rename"] input').fill("Prompts")
         editor.press("Enter")
         panel = editor.panel("inspector")
         panel.locator("summary").filter(has_text="Values shown").click()
         panel.get_by_role("checkbox", name="text").first.check()
-        editor.page.evaluate("id => window.__latentloom.ui.getState().canvas.fit()", host)
+        editor.fit()
         self.save(editor, "subgraph")
 
     def error(self) -> None:
@@ -123,16 +132,14 @@ class Shots:
         for text in texts:
             editor.set_value("6", "text", text)
             self.finish(editor, editor.run())
-        editor.set_value("3", "steps", 400)
+        editor.set_value("3", "steps", 250)
+        jobs = []
         for text in ("a purple circle", "a blue triangle on a grey background", "an orange square", "a white triangle"):
             editor.set_value("6", "text", text)
-            editor.run()
+            jobs.append(editor.run())
         editor.panel("queue")
+        editor.page.wait_for_function(HALFWAY, arg=jobs[0])
         editor.page.wait_for_function(PAINTED)
-        editor.page.wait_for_function(
-            "() => [...document.querySelectorAll('.panel img')].length >= 3 && "
-            "[...document.querySelectorAll('.panel img')].every(picture => picture.complete)"
-        )
         self.save(editor, "queue")
         self.server.ask("/api/loom/queue", {"cancel": {"from": 0, "to": 10_000}})
 
@@ -150,8 +157,7 @@ class Shots:
         assert status == 200, answer
         editor = self.opened(None)
         editor.panel("workflows").get_by_text("train_shapes").first.click()
-        editor.page.locator("[data-node]").first.wait_for()
-        editor.page.wait_for_function("() => window.__latentloom.runs.getState().connection === 'open'")
+        editor.page.wait_for_function(OPENED)
         editor.canvas.focus()
         job = editor.run()
         editor.panel("training")
@@ -164,6 +170,7 @@ class Shots:
     def phone(self) -> None:
         editor = self.opened(options=PHONE)
         self.finish(editor, editor.run())
+        editor.page.evaluate("() => window.__latentloom.ui.getState().canvas.fit(['3', '8', '9'])")
         self.save(editor, "phone")
 
     def finish(self, editor: Editor, job: str) -> None:

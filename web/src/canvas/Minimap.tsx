@@ -5,6 +5,7 @@ import { type PointerEvent, useEffect, useRef } from "react";
 import { t } from "../i18n";
 import type { Box } from "../model/types";
 import type { Board } from "./board";
+import { ownColor } from "./colors";
 import { around, grown, seenBox } from "./cull";
 
 const WIDTH = 200;
@@ -112,7 +113,12 @@ function paint(canvas: HTMLCanvasElement | null, board: Board): Box | null {
   }
   context.globalAlpha = 1;
   for (const { node, box, type, end } of nodes) {
-    context.fillStyle = type === undefined && end === undefined ? palette.error : node.color ? ownColor(node.color, palette.ownShare) : palette.line;
+    context.fillStyle =
+      type === undefined && end === undefined
+        ? palette.error
+        : node.color
+          ? ownColor(node.color, palette.ownShare)
+          : palette.line;
     // Never thinner than a pixel of the map.
     context.fillRect(box.x, box.y, Math.max(box.width, 1 / scale), Math.max(box.height, 1 / scale));
   }

@@ -3,7 +3,7 @@
 
 import { type Group, type LinkId, MODE, NOTE_TYPES, type NodeId, type Point } from "../model/types";
 import type { RunState, View } from "../store/shapes";
-import { type Palette, paintColor } from "./colors";
+import { ownColor, type Palette, paintColor } from "./colors";
 import { FAR, overlaps, seenBox } from "./cull";
 import { type Course, paintLinks, trace } from "./links";
 import { FRAME_TITLE, type Scene } from "./scene";

@@ -37,6 +37,8 @@ const NO_ITEMS: Item[] = [];
 const NO_PATH: NodeId[] = [];
 /** A form of more nodes than this shows the rest when asked. */
 const FORM_STEP = 30;
+/** The id of a subgraph's definition, which says nothing to anybody. */
+const MADE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export default function Inspector() {
   const tab = useStore(docs, (state) => state.active);

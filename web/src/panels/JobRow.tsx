@@ -106,8 +106,7 @@ function Progress({ job }: { job: Props["job"] }) {
         <span style={{ width: `${done * 100}%`, display: "block" }} />
       </span>
       <span className="dim number">
-        {total > 0 ? `${Math.round(done * 100)} %` : t("queue.state.running")}
-        {note}
+        {note || (total > 0 ? `${Math.round(done * 100)} %` : t("queue.state.running"))}
       </span>
     </>
   );

@@ -65,9 +65,13 @@ function JobView({ job }: { job: JobRun }) {
     <>
       {job.state === "running" && (
         <p className="hint" role="status">
-          {total > 0 && `${Math.round(done * 100)} %`}
-          {note}
-          {job.started !== null && ` · ${duration(Date.now() / 1000 - job.started)}`}
+          {[
+            total > 0 && `${Math.round(done * 100)} %`,
+            note,
+            job.started !== null && duration(Date.now() / 1000 - job.started),
+          ]
+            .filter(Boolean)
+            .join(" · ")}
         </p>
       )}
       {hasCurves ? <Curves curves={job.curves} /> : <Empty>{t("training.noCurves")}</Empty>}
