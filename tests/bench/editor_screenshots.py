@@ -30,10 +30,11 @@ from latentloom.engine import editor_build  # noqa: E402
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DESK = {"viewport": {"width": 1600, "height": 1000}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+NAMES = ("default", "running", "subgraph", "error", "queue", "training", "phone")
 MOST_BYTES = 150_000
 COLORS = 256
 # Enough to see curves fall; the workflow itself trains for hours.
-TRAINING = {"3.steps": 40, "3.checkpoint_every": 40, "5.steps": 160, "5.checkpoint_every": 160, "5.pool": 400}
+TRAINING = {"3.steps": 30, "3.checkpoint_every": 30, "5.steps": 160, "5.checkpoint_every": 160, "5.pool": 400}
 OPENED = """() => { const { runs, ui } = window.__latentloom;
   return runs.getState().connection === "open" && ui.getState().canvas?.seen().width > 1; }"""
 PAINTED = "() => document.querySelector('canvas[data-preview][data-painted]') !== null"
@@ -69,7 +70,7 @@ class Shots:
         editor.page.wait_for_timeout(300)
         taken = Image.open(io.BytesIO(editor.page.screenshot(animations="disabled"))).convert("RGB")
         path = self.out / f"editor-{name}.png"
-        taken.quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+        taken.quantize(COLORS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).save(path, optimize=True)
         size = path.stat().st_size
         print(f"{path}: {size / 1000:.0f} KB", flush=True)
         assert size <= MOST_BYTES, f"{path} has {size} bytes, more than {MOST_BYTES}"
@@ -82,7 +83,7 @@ class Shots:
         editor = self.opened()
         self.finish(editor, editor.run())  # so that something is seen where the picture goes
         editor.set_value("6", "text", "a green triangle above a red square")
-        editor.set_value("3", "steps", 150)
+        editor.set_value("3", "steps", 400)
         editor.run()
         editor.page.wait_for_function(HALFWAY)
         editor.page.wait_for_function(PAINTED)
@@ -135,7 +136,11 @@ class Shots:
         editor.set_value("3", "steps", 250)
         for text in ("a purple circle", "a blue triangle on a grey background", "an orange square", "a white triangle"):
             editor.set_value("6", "text", text)
-            editor.run()
+            before = len(editor.state("runs")["jobs"])
+            editor.press("Control+Enter")
+            editor.page.wait_for_function(
+                "before => Object.keys(window.__latentloom.runs.getState().jobs).length > before", arg=before
+            )
         editor.panel("queue")
         editor.page.wait_for_function(HALFWAY)
         editor.page.wait_for_function(PAINTED)
@@ -179,15 +184,16 @@ class Shots:
 
 
 def main() -> int:
-    names = ("default", "running", "subgraph", "error", "queue", "training", "phone")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*names, []], default=list(names))
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     given = parser.parse_args()
+    if unknown := set(given.names) - set(NAMES):
+        parser.error(f"there is no picture called {', '.join(sorted(unknown))}")
     editor_build.build(ROOT)
     given.out.mkdir(parents=True, exist_ok=True)
-    for name in given.names:
+    for name in given.names or NAMES:
         # A server for each: its history, its caches and its files are in the picture.
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -62,7 +62,9 @@ def prepare(server: Any) -> dict[str, Any]:
         }
 
     def with_node(kind: str, **inputs: Any) -> Any:
-        last = {"class_type": "ProbeShow", "inputs": {"value": ["1", 0]}} if kind in ("ProbeFail", "ProbeSleep") else None
+        last = (
+            {"class_type": "ProbeShow", "inputs": {"value": ["1", 0]}} if kind in ("ProbeFail", "ProbeSleep") else None
+        )
         graph = {
             "0": {"class_type": "ProbeNumber", "inputs": {"value": 1}},
             "1": {"class_type": kind, "inputs": {"value": ["0", 0], **inputs}},
@@ -122,7 +124,9 @@ class Scenes(Editor):
         self.press("Control+a", "Control+g")
         self.fit()
         # Sizes count as they are without zoom.
-        self._do("const { seen, zoomBy } = ui.getState().canvas; zoomBy(seen().width / given.width)", width=self.width())
+        self._do(
+            "const { seen, zoomBy } = ui.getState().canvas; zoomBy(seen().width / given.width)", width=self.width()
+        )
         self._select("3")
         self._see("3")
 

@@ -140,7 +140,9 @@ def test_text_of_twice_the_size_loses_nothing(big, panel):
     assert faults == [], "\n".join(faults)
 
 
-@pytest.mark.parametrize("name", ["menu main", "menu node", "dialog saveAs", "dialog conflict", "dialog commands", "search"])
+@pytest.mark.parametrize(
+    "name", ["menu main", "menu node", "dialog saveAs", "dialog conflict", "dialog commands", "search"]
+)
 def test_what_opens_over_the_page_loses_nothing_either(big, name):
     big.show(name)
     root = {"menu": "[data-menu]", "search": "[data-search]"}.get(name.split()[0], "dialog[open]")

@@ -111,7 +111,7 @@ def test_the_text_of_another_program_becomes_a_graph_and_what_has_no_place_is_to
     client.hub.registry = registry()
     for body in (picture(parameters=INFOTEXT), INFOTEXT.encode()):
         found = opened(client, body)
-        assert found["format"] == "infotext" and [entry["type"] for entry in found["missing"]] == ["LoraLoader"]
+        assert found["format"] == "infotext" and found["missing"] == []
         assert any("hires upscale" in note["text"] for note in found["report"] if note["code"] == "C043")
         assert len(found["document"]["nodes"]) == 8
 

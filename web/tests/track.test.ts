@@ -145,6 +145,15 @@ it("a curve keeps its shape and its last point, however long it gets", () => {
 describe("jobs", () => {
   const job = (facts: Partial<JobRun> & { id: string }): JobRun => ({ ...newJob(facts.id), ...facts });
 
+  it("that runs already does not wait again because of an answer that was on its way; an event may say so", () => {
+    const running = joined(undefined, { id: "a", state: "running", started: 4 });
+    const pending = { id: "a", state: "pending" as const, started: null, client_id: "document:d", nodes: 3 };
+    const answered = joined(running, pending, true);
+    expect(answered).toMatchObject({ state: "running", started: 4, document: "d", nodesTotal: 3 });
+    expect(joined(running, pending)).toMatchObject({ state: "pending", started: null });
+    expect(joined(undefined, pending, true).state).toBe("pending");
+  });
+
   it("that have ended are not turned back by what was said before", () => {
     const done = joined(undefined, { id: "a", state: "done", ended: 5, client_id: "document:d", nodes: 3 });
     expect(done).toMatchObject({ document: "d", nodesTotal: 3, state: "done" });

@@ -5,6 +5,8 @@
 import { ReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import "./canvas.css";
+import "./pictures.css";
+import "./sockets.css";
 import { useEffect, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import { useStore } from "zustand";

@@ -117,7 +117,7 @@ function paint(canvas: HTMLCanvasElement | null, board: Board): Box | null {
       type === undefined && end === undefined
         ? palette.error
         : node.color
-          ? ownColor(node.color, palette.ownShare)
+          ? ownColor(node.color, palette.ownTint)
           : palette.line;
     // Never thinner than a pixel of the map.
     context.fillRect(box.x, box.y, Math.max(box.width, 1 / scale), Math.max(box.height, 1 / scale));

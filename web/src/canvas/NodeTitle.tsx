@@ -21,7 +21,7 @@ export function titleOf({ placed }: LoomNode["data"]): string {
 export function titleColors(node: DocNode): Record<string, string> {
   if (!node.color) return {};
   const text = isLight(node.color) ? "#101216" : "#f2f4f8";
-  return { "--node-title": ownColor(node.color, "var(--own-share, 100%)"), "--title-text": `var(--on-own, ${text})` };
+  return { "--node-title": ownColor(node.color, "var(--own-tint, 0%)"), "--title-text": `var(--on-own, ${text})` };
 }
 
 export function Title({

@@ -83,8 +83,8 @@ export interface Palette {
   bypass: string;
   group: string;
   note: string;
-  /** How much of a node's own color is shown, the rest is white: such colors are made for dark pages. */
-  ownShare: string;
+  /** How far nodes' own colors are made light ("0%": as they are): they are made for dark pages. */
+  ownTint: string;
   font: string;
   /** Of lines between things, in CSS pixels: the high-contrast theme has thicker ones. */
   lineWidth: number;
@@ -112,7 +112,7 @@ export function readPalette(element: Element): Palette {
     bypass: read("--bypass"),
     group: read("--group"),
     note: read("--note"),
-    ownShare: style.getPropertyValue("--own-share").trim() || "100%",
+    ownTint: style.getPropertyValue("--own-tint").trim() || "0%",
     font: style.getPropertyValue("--font") || "sans-serif",
     lineWidth: Number.parseFloat(style.getPropertyValue("--line-width")) || 1,
   };
@@ -123,9 +123,9 @@ export function paintColor(palette: Palette, type: string): string {
   return palette.hues[hueOf(type)] ?? palette.dim;
 }
 
-/** A color that a file gives to a node, as it is shown. */
-export function ownColor(color: string, share: string): string {
-  return share === "100%" ? color : `color-mix(in srgb, ${color} ${share}, #fff)`;
+/** A color that a file gives to a node, as it is shown: itself, or as light as the page and of the same hue. */
+export function ownColor(color: string, tint: string): string {
+  return tint === "0%" ? color : `color-mix(in oklab, ${color}, oklch(from ${color} 0.88 calc(c * 1.2) h) ${tint})`;
 }
 
 /** Whether dark text is read better on this color ("#rgb", "#rrggbb"); files carry colors of their own for nodes. */

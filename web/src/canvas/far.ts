@@ -224,7 +224,7 @@ function paintPart(ctx: CanvasRenderingContext2D, shown: readonly Placed[], look
     const unknown = placed.type === undefined && placed.end === undefined;
     const body = NOTE_TYPES.includes(node.type) ? palette.note : palette.node;
     into(bodies, node.mode === MODE.always ? body : palette.background, placed);
-    into(titles, unknown ? palette.error : node.color ? ownColor(node.color, palette.ownShare) : palette.title, placed);
+    into(titles, unknown ? palette.error : node.color ? ownColor(node.color, palette.ownTint) : palette.title, placed);
     const run = look.runs(placed.id);
     const color = selected.nodes.has(placed.id) ? palette.select : outlineOf(palette, run, node.mode);
     into(outlines, color, placed);

@@ -1,16 +1,19 @@
 // Curves and sample pictures of a run that trains: of the job shown by the open workflow, or of one that is chosen. New
 // points come as the run goes on. Knows the runs' store; drawing is the widgets' work.
 
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 import { t } from "../i18n";
+import { typeOf } from "../model/nodetypes";
+import { layerOf } from "../model/types";
 import { viewUrl } from "../server/api";
 import { loadDetail } from "../server/run";
-import { docs } from "../store/docs";
+import { docs, openOf } from "../store/docs";
 import { runs } from "../store/runs";
 import type { JobRun } from "../store/shapes";
-import { openDialog } from "../store/ui";
+import { types } from "../store/types";
+import { keyAt, openDialog } from "../store/ui";
 import { Curves } from "../widgets/curves";
 import { ago, duration } from "./format";
 import { progressOf } from "./JobRow";
@@ -58,6 +61,7 @@ export default function Training() {
 }
 
 function JobView({ job }: { job: JobRun }) {
+  const titleOf = useCallback((path: string) => nodeTitle(job.document, path), [job.document]);
   const pictures = useMemo(() => samplesOf(job), [job]);
   const hasCurves = Object.keys(job.curves).length > 0;
   const { done, total, note } = progressOf(job);
@@ -74,7 +78,7 @@ function JobView({ job }: { job: JobRun }) {
             .join(" · ")}
         </p>
       )}
-      {hasCurves ? <Curves curves={job.curves} /> : <Empty>{t("training.noCurves")}</Empty>}
+      {hasCurves ? <Curves curves={job.curves} titleOf={titleOf} /> : <Empty>{t("training.noCurves")}</Empty>}
       {pictures.length > 0 && (
         <ul className="gallery" aria-label={t("training.pictures")}>
           {pictures.map((picture) => (
@@ -93,6 +97,17 @@ function JobView({ job }: { job: JobRun }) {
       )}
     </>
   );
+}
+
+/** What a node of the run is called in its document, if that is open. */
+function nodeTitle(document: string | null, path: string): string {
+  const doc = document === null ? undefined : openOf(document)?.doc;
+  const ids = path.split(":");
+  const id = ids.pop() ?? path;
+  const key = doc && keyAt(doc, ids);
+  const node = doc && key !== undefined ? layerOf(doc, key)?.nodes[id] : undefined;
+  if (doc === undefined || node === undefined) return path;
+  return node.title ?? typeOf(doc, node, types.getState().types)?.title ?? path;
 }
 
 /** The pictures that the run has made so far, in order. */

@@ -34,14 +34,18 @@ export function newJob(id: string): JobRun {
   };
 }
 
-/** Return the job with what the server says of it. An end is final: an older state does not take it back. */
-export function joined(before: JobRun | undefined, facts: JobFacts): JobRun {
+/**
+ * Return the job with what the server says of it. An end is final: an older state does not take it back. `isAnswer`: the
+ * facts answer a request, and may be older than what events told meanwhile; only an event takes a run back.
+ */
+export function joined(before: JobRun | undefined, facts: JobFacts, isAnswer = false): JobRun {
   const base = before ?? newJob(facts.id);
   const { client_id: sender, nodes, error = base.error, ...rest } = facts;
   const document = sender === undefined ? base.document : (documentOf(sender) ?? base.document);
   const known = { ...base, document, nodesTotal: nodes ?? base.nodesTotal };
   // The answer to a submission may come after the end of the job: only who sent it is news then.
   if (base.ended !== null && facts.ended === null) return known;
+  if (isAnswer && base.state === "running" && facts.state === "pending") return known;
   const { state, title, held, priority, sequence, created, started, ended } = { ...base, ...rest };
   return {
     ...known,

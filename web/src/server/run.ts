@@ -117,11 +117,11 @@ class Runs {
   }
 
   /** Take jobs as the server shows them. */
-  note(answers: Job[], details: Map<string, JobDetail> = new Map()): void {
+  note(answers: Job[], details: Map<string, JobDetail> = new Map(), isSnapshot = false): void {
     const changed: Record<string, JobRun> = {};
     for (const answer of answers) {
       const before = changed[answer.id] ?? runs.getState().jobs[answer.id];
-      changed[answer.id] = joined(before, answer);
+      changed[answer.id] = joined(before, answer, !isSnapshot);
       this.unknown.delete(answer.id);
     }
     for (const [id, detail] of details) {
@@ -169,7 +169,7 @@ class Runs {
       const lost = Object.values(runs.getState().jobs).filter((job) => job.ended === null && before.has(job.id));
       forgetJobs(lost.map((job) => job.id));
       runs.setState({ paused: state.paused });
-      this.note([...there, ...details.values()], details);
+      this.note([...there, ...details.values()], details, true);
       this.needsSnapshot = false;
       this.showLatest();
       for (const job of state.running) void this.curvesOf(job.id);

@@ -14,14 +14,20 @@ const MOST_ROWS = 200;
 export interface CurvesProps {
   /** By "node name", as the runs store has them. */
   curves: Record<string, { steps: readonly number[]; values: readonly (number | null)[] }>;
+  /** What a node is called; left out: by its id. */
+  titleOf?(node: string): string;
 }
 
-export function Curves({ curves }: CurvesProps) {
+export function Curves({ curves, titleOf }: CurvesProps) {
   useLanguage();
   const [smoothing, setSmoothing] = useState(0);
   const [log, setLog] = useState(false);
   const [table, setTable] = useState(false);
-  const groups = useMemo(() => byMeasure(curves), [curves]);
+  const groups = useMemo(() => {
+    const found = byMeasure(curves).map(({ name, series }) => ({ name, series: titled(series, titleOf) }));
+    // What all are after stands first.
+    return found.sort((one, other) => Number(/loss/i.test(other.name)) - Number(/loss/i.test(one.name)));
+  }, [curves, titleOf]);
   if (groups.length === 0) return <p className="empty">{t("curves.none")}</p>;
   return (
     <div className="curves" data-curves>
@@ -52,6 +58,17 @@ export function Curves({ curves }: CurvesProps) {
       ))}
     </div>
   );
+}
+
+/** The lines with the names of their nodes; of several that are called the same with their ids. */
+function titled(series: Series[], titleOf?: (node: string) => string): Series[] {
+  if (titleOf === undefined) return series;
+  const names = series.map((line) => titleOf(line.name));
+  return series.map((line, at) => {
+    const name = names[at] ?? line.name;
+    const isOnly = names.indexOf(name) === names.lastIndexOf(name);
+    return { ...line, name: isOnly ? name : `${name} (${line.name})` };
+  });
 }
 
 interface ChartProps {

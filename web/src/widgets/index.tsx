@@ -11,6 +11,7 @@ import { NumberWidget } from "./number";
 import { JsonWidget, TextWidget } from "./text";
 import { ToggleWidget } from "./toggle";
 import "./widgets.css";
+import "./form.css";
 
 export interface WidgetProps {
   node: DocNode;
