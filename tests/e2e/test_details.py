@@ -110,6 +110,7 @@ def test_a_menu_bypasses_all_of_a_group(bench):
     bench.choose_items(("node", "1"), ("node", "5"))
     bench.press("Control+g")
     (group,) = bench.layer()["groups"].values()
+    bench.settle()  # what is not painted yet is not under the pointer
     place = bench.at(group["box"]["x"] + 100, group["box"]["y"] + 12)
     for command, modes in (("bypass", "44"), ("mute", "22"), ("mute", "00")):
         bench.click(place, button="right")
