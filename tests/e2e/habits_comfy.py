@@ -253,6 +253,7 @@ def _(bench, keys):
 def _(bench, keys):
     bench.select("2", "3")
     bench.press(keys)
+    bench.until(lambda: bench.document()["subs"])  # the part that makes them is fetched when it is first needed
     ((name, sub),) = bench.document()["subs"].items()
     assert {node["type"] for node in sub["nodes"].values()} == {"ProbeAdd", "ProbeShow"}
     (host,) = bench.nodes(name)
