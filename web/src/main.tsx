@@ -6,6 +6,7 @@ import { createRoot } from "react-dom/client";
 import { beforehand } from "./beforehand";
 import { bindClipboard } from "./clipboard";
 import { sayError } from "./commands";
+import { bindDrops } from "./drops";
 import { setLanguage } from "./i18n";
 import { bindKeys } from "./keys";
 import { Shell, soonWanted } from "./panels/Shell";
@@ -53,6 +54,7 @@ async function start(): Promise<void> {
   );
   bindKeys(window);
   bindClipboard(window);
+  bindDrops(window);
   // After the first frame: a graph can be looked at and changed before its runs are followed.
   const { startRuns } = await import("./server/run");
   startRuns({ history: await history });

@@ -138,16 +138,6 @@ export function listen(stage: Stage, held: Held): () => void {
     event.stopPropagation();
     finish(null);
   };
-  const onOver = (event: DragEvent) => {
-    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
-  };
-  const onDrop = (event: DragEvent) => {
-    const file = event.dataTransfer?.files[0];
-    if (file === undefined || event.defaultPrevented) return;
-    event.preventDefault();
-    const at = stage.toGraph(event);
-    void import("../clipboard").then(({ openFile }) => openFile(file, at));
-  };
   const onWheel = (event: WheelEvent) => {
     // A list or text that can scroll, and is in use, keeps the wheel.
     const scrolls = (event.target as Element).closest<HTMLElement>("textarea, .nowheel");
@@ -161,8 +151,6 @@ export function listen(stage: Stage, held: Held): () => void {
   root.addEventListener("contextmenu", onMenu);
   root.addEventListener("click", onClick);
   root.addEventListener("dblclick", onDouble);
-  root.addEventListener("dragover", onOver);
-  root.addEventListener("drop", onDrop);
   root.addEventListener("wheel", onWheel, { capture: true, passive: true });
   window.addEventListener("keydown", onKey, true);
   return () => {
@@ -174,8 +162,6 @@ export function listen(stage: Stage, held: Held): () => void {
     root.removeEventListener("contextmenu", onMenu);
     root.removeEventListener("click", onClick);
     root.removeEventListener("dblclick", onDouble);
-    root.removeEventListener("dragover", onOver);
-    root.removeEventListener("drop", onDrop);
     root.removeEventListener("wheel", onWheel, { capture: true });
     window.removeEventListener("keydown", onKey, true);
   };
