@@ -218,10 +218,8 @@ def test_a_picture_of_the_gallery_brings_its_workflow_back_and_two_are_compared(
 
 
 def test_notes_are_markdown_and_run_nothing(editor, server):
-    editor.page.mouse.click(*editor.free(), button="right")
-    editor.page.locator("[data-menu]").get_by_role("menuitem", name="Add a note").click()
-    editor.page.locator("[data-node]").wait_for()
-    (note,) = editor.nodes("MarkdownNote")
+    note = editor.add_node("note", at=(500, 200))
+    assert editor.nodes("MarkdownNote") == [note]
     text = "# A title\n\nsome **bold** text, <img src=x onerror='document.title=1'> and [a link](javascript:alert(1))"
     found = editor.node(note)
     found.locator(".note-edit").click()

@@ -155,6 +155,12 @@ const REROUTE: NodeType = {
   outputs: [ANY_OUTPUT],
 };
 
+/** The file format's own kinds that one adds to a graph as one adds a node. */
+export const OWN_TYPES: readonly NodeType[] = [
+  { ...NOTE, id: NOTE_TYPES[1] ?? NOTE.id, aliases: ["comment", "markdown", "text"] },
+  REROUTE,
+];
+
 /** A value that feeds widgets of other nodes takes the widget of the first that it feeds. */
 function primitiveType(doc: Doc, node: DocNode, types: NodeTypes): NodeType {
   const layers: Layer[] = [doc.root, ...Object.values(doc.subs)];

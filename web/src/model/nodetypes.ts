@@ -5,10 +5,10 @@ import { minSize } from "./layout";
 import { matchesRepeat } from "./sockets";
 import type { InputSpec, NodeType, NodeTypes, OutputSpec } from "./spec";
 import type { DocNode, Json, JsonObject, Point, SeedControl, Slot } from "./types";
-import { MODE } from "./types";
+import { MODE, NOTE_TYPES } from "./types";
 import { defaultOf, isObject, text, widgetFrom } from "./widgetspec";
 
-export { currentValue as valueOf, shownName, subAsType, typeById, typeOf, UNNAMED } from "./kinds";
+export { currentValue as valueOf, OWN_TYPES, shownName, subAsType, typeById, typeOf, UNNAMED } from "./kinds";
 export { searchTypes, type TypeSearch } from "./search";
 export { firstFit, matchesRepeat, type Socket, type Sockets, socketsOf, type WidgetRow } from "./sockets";
 
@@ -108,7 +108,9 @@ export function makeNode(type: NodeType, pos: Point): Omit<DocNode, "id"> {
     const value = input.default ?? defaultOf(input.widget, true);
     if (value !== null && value !== undefined) values[input.name] = value;
   }
-  const inputs = type.inputs.map(({ name, type: wire, widget, required }): Slot => {
+  // What a note says is no input of it.
+  const wired = NOTE_TYPES.includes(type.id) ? [] : type.inputs;
+  const inputs = wired.map(({ name, type: wire, widget, required }): Slot => {
     if (widget) return { name, type: wire, widget: name };
     return required ? { name, type: wire } : { name, type: wire, rest: { shape: OPTIONAL } };
   });

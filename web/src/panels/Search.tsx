@@ -6,7 +6,7 @@ import { useStore } from "zustand";
 import { writable } from "../here";
 import { t } from "../i18n";
 import { typeOfOutput } from "../model/graph";
-import { firstFit, makeNode, searchTypes, socketsOf, subAsType, typeOf } from "../model/nodetypes";
+import { firstFit, makeNode, OWN_TYPES, searchTypes, socketsOf, subAsType, typeOf } from "../model/nodetypes";
 import { addNode, connect } from "../model/ops";
 import type { NodeType } from "../model/spec";
 import { type Doc, type Item, layerOf, type NodeId, type Point } from "../model/types";
@@ -36,7 +36,7 @@ function Palette({ request }: { request: SearchRequest }) {
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
   const link = useMemo(() => endOf(request), [request]);
-  const all = useMemo(() => withSubgraphs(known), [known]);
+  const all = useMemo(() => allTypes(known), [known]);
   const found = useMemo(() => searchTypes(all, query, { recent, ...(link && { link }) }), [all, query, recent, link]);
   const shown = found.slice(0, MOST_SHOWN);
   const [x, y] = useMemo(() => placeOf(request.at), [request]);
@@ -187,13 +187,12 @@ function endOf(request: SearchRequest): { type: string; end: "output" | "input" 
   return { type: sockets.inputs.find((socket) => socket.name === link.input)?.type ?? "*", end: "input" };
 }
 
-/** The server's types, and the document's own subgraphs. */
-function withSubgraphs(known: ReadonlyMap<string, NodeType>): ReadonlyMap<string, NodeType> {
+/** The server's types, notes and reroutes, and the document's own subgraphs. */
+function allTypes(known: ReadonlyMap<string, NodeType>): ReadonlyMap<string, NodeType> {
   const place = writable();
-  if (place === null || Object.keys(place.doc.subs).length === 0) return known;
-  const all = new Map(known);
-  for (const sub of Object.values(place.doc.subs)) {
-    if (sub.id !== place.layer) all.set(sub.id, subAsType(sub, place.doc, known));
+  const all = new Map([...known, ...OWN_TYPES.map((type) => [type.id, type] as const)]);
+  for (const sub of Object.values(place?.doc.subs ?? {})) {
+    if (place !== null && sub.id !== place.layer) all.set(sub.id, subAsType(sub, place.doc, known));
   }
   return all;
 }
