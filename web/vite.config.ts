@@ -1,5 +1,6 @@
 // How the editor is built and served while one works on it: one entry, hashed assets, no source maps in what is shipped.
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const server = process.env.LATENTLOOM_URL ?? "http://127.0.0.1:8188";
@@ -8,10 +9,26 @@ const socket = server.replace(/^http/, "ws");
 const headers = { origin: new URL(server).origin };
 
 /** What the editor asks the server for, by how its address begins. */
-const ASKED = ["/api", "/view", "/upload", "/object_info", "/models", "/experiment", "/internal"];
+const ASKED = ["/api", "/view", "/upload", "/models", "/experiment", "/internal"];
+
+/**
+ * Stands in for d3-color, which comes along with React Flow's view: that moves and zooms, and turns no color into
+ * another. Four of the kilobytes that a browser fetches before anything is seen.
+ */
+const colorless: Plugin = {
+  name: "colorless",
+  enforce: "pre",
+  resolveId: (id) => (id === "d3-color" ? "\0colorless" : null),
+  load: (id) =>
+    id === "\0colorless"
+      ? `export const color = () => null;
+         const unused = () => { throw new Error("colors are not animated here"); };
+         export { unused as cubehelix, unused as hcl, unused as hsl, unused as lab, unused as rgb };`
+      : null,
+};
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), colorless],
   base: "/",
   build: {
     outDir: "dist",

@@ -150,8 +150,14 @@ def _check() -> Schema:
     notes = listed(ref("Note"))
     problems = record({"ok": {"type": "boolean"}, "nodes": COUNT, "problems": listed(ref("Problem")), "report": notes})
     node = {"type": "object"}
+    exported = record({"prompt": {"type": "object"}, "report": notes})
     return {
         "/api/loom/check": {"post": operation("check", "Every problem of a graph", {200: problems}, [], ref("Check"))},
+        "/api/loom/export": {
+            "post": operation(
+                "check", "A document as ComfyUI's POST /prompt takes it", {200: exported}, [], ref("Export")
+            )
+        },
         "/api/loom/nodes": {
             "get": operation(
                 "check",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .openapi_events import NODE_SHAPES
 from .openapi_parts import operation, query
 from .openapi_schemas import (
     COUNT,
@@ -44,6 +45,7 @@ def editor_schemas() -> dict[str, Schema]:
     }
     state = {"name": TEXT, "revision": REVISION, "modified": SECONDS}
     present = {"revision": or_null(REVISION), "modified": or_null(SECONDS)}
+    words = {"description": TEXT, "inputs": {"type": "object", "additionalProperties": TEXT}, "outputs": listed(TEXT)}
     return {
         "Missing": {
             **record({"type": TEXT, "nodes": listed(TEXT), "nearest": listed(TEXT)}),
@@ -78,12 +80,50 @@ def editor_schemas() -> dict[str, Schema]:
             }
         ),
         "TemplateDocument": record({**found, "name": TEXT, "title": TEXT}),
+        **{name: NODE_SHAPES[name] for name in ("InputOptions", "InputDeclaration")},
+        "BriefNode": _brief_node(),
+        "NodeWords": record(words, *words),
     }
+
+
+def _brief_node() -> Schema:
+    inputs = {"type": "object", "additionalProperties": ref("InputDeclaration")}
+    facts = {
+        "repeat": record({"pattern": TEXT, "types": TEXT, "minimum": COUNT, "maximum": COUNT}),
+        "former_ids": listed(TEXT),
+        "file": {"type": "object", "additionalProperties": record({"folder": TEXT, "upload": FLAG})},
+        "prompt": listed(TEXT),
+        "seed": {**listed(TEXT), "description": "left out: what is called seed or noise_seed"},
+    }
+    sections = record({"required": inputs, "optional": inputs}, "optional")
+    needed = {"input": sections, "output": listed(TEXT), "category": TEXT}
+    more = {
+        "input_order": {"type": "object", "additionalProperties": listed(TEXT)},
+        "display_name": {**TEXT, "description": "left out: its id"},
+        "output_name": {**listed(TEXT), "description": "left out: the types"},
+        "output_is_list": listed(FLAG),
+        "python_module": {**TEXT, "description": "left out: it came with the package"},
+        **dict.fromkeys(("output_node", "deprecated", "experimental"), FLAG),
+        "search_aliases": listed(TEXT),
+        "loom": record(facts, *facts),
+    }
+    return {**record({**needed, **more}, *more), "description": "a node type without words; what is not so is left out"}
+
+
+def _types() -> Schema:
+    def every(shape: str) -> dict[int, Schema]:
+        return {200: {"type": "object", "additionalProperties": ref(shape)}}
+
+    brief = operation("check", "All node types in brief, as the editor wants them first", every("BriefNode"))
+    words = operation("check", "What node types say of themselves to people", every("NodeWords"))
+    for each in (brief, words):
+        each["responses"]["304"] = {"description": "The client has these."}
+    return {"/api/loom/types": {"get": brief}, "/api/loom/types/words": {"get": words}}
 
 
 def editor_paths() -> dict[str, Any]:
     """Return the paths."""
-    return {"/api/loom/open": {"post": _open()}, **_documents(), **_templates()}
+    return {"/api/loom/open": {"post": _open()}, **_documents(), **_templates(), **_types()}
 
 
 def _open() -> Schema:

@@ -120,6 +120,7 @@ def _requests() -> dict[str, Schema]:
             **_either("graph", "workflow"),
             "examples": [{"graph": EXAMPLE}],
         },
+        "Export": strict({"graph": {"type": "object"}}, "graph"),
         "Control": {
             **strict(
                 {

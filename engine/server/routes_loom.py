@@ -18,6 +18,7 @@ from . import (
     routes_loom_open,
     routes_loom_state,
     routes_loom_templates,
+    routes_loom_types,
     routes_loom_workflows,
 )
 from .openapi import document
@@ -37,6 +38,7 @@ def routes() -> list[Route]:
         routes_loom_open,
         routes_loom_documents,
         routes_loom_templates,
+        routes_loom_types,
         routes_loom_state,
         routes_health,
     )

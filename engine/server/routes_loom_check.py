@@ -1,6 +1,6 @@
-"""`/api/loom/check` and `/api/loom/nodes`: every problem of a graph before it is queued, and the node types there are.
+"""`/api/loom/check`, `/api/loom/export` and `/api/loom/nodes`: problems of a graph, the graph alone, the node types.
 
-Both answer without a worker: the registry and the folders are enough. Knows no store.
+All answer without a worker: the registry and the folders are enough. Knows no store.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..comfy.convert import open_workflow
 from ..comfy.report import Report
 from ..errors import InvalidGraph, Problem, UserError
 from ..node.registry import Registry, unknown_node
 from .body import read_json
 from .fields import Fields
+from .problems import bad_field
 from .reach import hub_of
 from .reply import Reply, dumps
 from .submissions import MAX_NODES, check, opened_of
@@ -28,6 +30,7 @@ def routes() -> list[Route]:
     """Return the routes, with full paths."""
     return [
         Route("/api/loom/check", _check, methods=["POST"]),
+        Route("/api/loom/export", _export, methods=["POST"]),
         Route("/api/loom/nodes", _nodes, methods=["GET"]),
         Route("/api/loom/nodes/{type}", _node, methods=["GET"]),
     ]
@@ -58,6 +61,22 @@ async def _check(request: Request) -> Response:
     nodes, problems, report = await asyncio.to_thread(work)
     found = [problem.as_dict() for problem in problems]
     return Reply({"ok": not problems, "nodes": nodes, "problems": found, "report": [note.as_dict() for note in report]})
+
+
+async def _export(request: Request) -> Response:
+    """Answer 200 with {"prompt", "report"}: a document as ComfyUI's POST /prompt takes it, with all its nodes."""
+    hub = hub_of(request)
+    await hub.nodes_known()
+    given = Fields(await read_json(request), ("graph",))
+    table = given.table("graph")
+    if table is None:
+        raise bad_field(given.where, 'a graph under "graph"', "nothing")
+
+    def work() -> bytes:
+        opened = open_workflow(table, hub.registry)
+        return dumps({"prompt": opened.api, "report": [note.as_dict() for note in opened.report]})
+
+    return Response(await asyncio.to_thread(work), media_type=Reply.media_type)
 
 
 async def _nodes(request: Request) -> Response:

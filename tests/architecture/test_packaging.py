@@ -68,7 +68,7 @@ def test_no_test_folder_is_a_package():
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     source = tmp_path_factory.mktemp("source")
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for room in (*ROOMS, "workflows"):
+    for room in (*ROOMS, "workflows", "example_workflows"):
         shutil.copytree(ROOT / room, source / room, ignore=ignore)
     for path in ROOT.iterdir():
         if path.is_file() and path.suffix in (".py", ".toml", ".md", ".typed", ""):
@@ -97,6 +97,7 @@ def test_the_wheel_holds_all_code_and_data(wheel):
     data = [ROOT / "py.typed", ROOT / "nodes" / "manifest.json"]
     data += [path for path in (ROOT / "engine" / "models" / "data").iterdir() if path.is_file()]
     data += [path for path in (ROOT / "workflows").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    data += [path for path in (ROOT / "example_workflows").iterdir() if path.is_file()]
     data += list((ROOT / "engine").rglob("*.pyi"))
     assert len(data) > 15
     for path in data:

@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "server")]
 
+from browser_flags import FLAGS  # noqa: E402
 from editor_page import Editor  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
@@ -27,7 +28,6 @@ from serving import Serving  # noqa: E402
 
 from latentloom.engine import editor_build  # noqa: E402
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DESK = {"viewport": {"width": 1600, "height": 1000}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 NAMES = ("default", "running", "subgraph", "error", "queue", "training", "phone")

@@ -146,7 +146,7 @@ def context_options() -> dict[str, Any]:
 def context(browser: Any, server: Any, context_options: dict[str, Any]) -> Iterator[Any]:
     """A browser context of its own: no storage, no cache, no cookies of other tests; the clipboard may be used."""
     made = browser.new_context(base_url=server.url, **context_options)
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(30_000)  # a start may take so long on a machine that does much else
     made.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     yield made
     made.close()

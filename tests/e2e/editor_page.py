@@ -6,14 +6,26 @@ it is opened with `?test`. Knows no journey.
 
 from __future__ import annotations
 
+import inspect
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 Json = Any
 SEARCH = "[role=combobox], input[type=search], input"
-# Stores as plain data: functions, pictures and maps do not cross over to Python.
-READ = "name => JSON.parse(JSON.stringify(window.__latentloom[name].getState()))"
+# Until what was asked for has been done: a command may have to fetch its part of the program first, or ask the server.
+IDLE = """async patience => {
+  const idle = () => document.querySelector("main")?.getAttribute("aria-busy") !== "true";
+  for (const until = performance.now() + patience; !idle() && performance.now() < until; )
+    await new Promise(done => setTimeout(done, 5));
+}"""
+# Stores as plain data, then: functions, pictures and maps do not cross over to Python.
+READ = f"""async ([name, patience]) => {{
+  await ({IDLE})(patience);
+  return JSON.parse(JSON.stringify(window.__latentloom[name].getState()));
+}}"""
 
 
 class Editor:
@@ -22,6 +34,7 @@ class Editor:
     def __init__(self, page: Any, server: Any) -> None:
         self.page = page
         self.server = server
+        self.patience = 5000  # milliseconds for what is under way; a test that looks at just that has none
 
     # --- the page
 
@@ -53,13 +66,19 @@ class Editor:
         self.page.wait_for_function("() => window.__latentloom.ui.getState().canvas !== null")
 
     def press(self, *keys: str) -> None:
-        """Press keys one after the other, wherever the focus is."""
+        """Press keys one after the other, wherever the focus is, each when the one before has done its work."""
         for key in keys:
             self.page.keyboard.press(key)
+            self.settle()
+
+    def idle(self) -> None:
+        """Wait until nothing that was asked for is under way."""
+        self.page.evaluate(IDLE, self.patience)
 
     def command(self, name: str) -> None:
         """Press the button of a command."""
         self.page.locator(f'[data-command="{name}"]').first.click()
+        self.settle()
 
     def panel(self, name: str) -> Any:
         """Open a panel if it is not open; return it."""
@@ -81,7 +100,7 @@ class Editor:
 
     def state(self, store: str) -> dict[str, Json]:
         """Return the state of a store: docs, ui, runs, types or settings."""
-        return self.page.evaluate(READ, store)
+        return self.page.evaluate(READ, [store, self.patience])
 
     def opened(self) -> dict[str, Json]:
         """Return the open document, as its store has it."""
@@ -169,8 +188,17 @@ class Editor:
         self.settle()
 
     def settle(self) -> None:
-        """Wait for two frames."""
+        """Wait until nothing is under way, and then for two frames."""
+        self.idle()
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def until(self, check: Callable[[], Json], seconds: float = 30) -> Json:
+        """Wait until something is so; return it. What is drawn, or told by the server, is later than what was done."""
+        end = time.monotonic() + seconds
+        while not (found := check()):
+            assert time.monotonic() < end, f"never became so: {inspect.getsource(check).strip()}"
+            self.page.wait_for_timeout(10)
+        return found
 
     # --- what is done
 

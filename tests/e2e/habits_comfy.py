@@ -163,7 +163,7 @@ def _(bench, keys):
 
 @comfy("R", "refresh the node types")
 def _(bench, keys):
-    with bench.page.expect_response("**/object_info"):
+    with bench.page.expect_response("**/api/loom/types"):
         bench.press(keys)
 
 
@@ -253,7 +253,6 @@ def _(bench, keys):
 def _(bench, keys):
     bench.select("2", "3")
     bench.press(keys)
-    bench.until(lambda: bench.document()["subs"])  # the part that makes them is fetched when it is first needed
     ((name, sub),) = bench.document()["subs"].items()
     assert {node["type"] for node in sub["nodes"].values()} == {"ProbeAdd", "ProbeShow"}
     (host,) = bench.nodes(name)

@@ -36,7 +36,7 @@ def opened(browser, server, jobs, options):
     context = browser.new_context(
         base_url=server.url, reduced_motion="reduce", locale="en-US", color_scheme="dark", **options
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     page.add_init_script(path=AXE)
     yield Scenes(page, server, jobs).begin()

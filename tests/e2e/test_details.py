@@ -34,7 +34,7 @@ def branch_of(dialog, text):
 
 def test_only_the_branch_that_made_a_picture_is_inserted(bench):
     dialog = dropped(bench)
-    assert dialog.locator("[data-branch] option").count() == 4
+    bench.until(lambda: dialog.locator("[data-branch] option").count() == 4)
     branch_of(dialog, "inverted")
     dialog.locator("[data-choice=insert]").click()
     bench.until(lambda: len(bench.nodes()) > len(SHARED))
@@ -80,7 +80,7 @@ def test_tabs_are_dragged_into_another_order(bench):
     assert titles(bench) == [first, second, third]
     bench.page.mouse.up()
     bench.until(lambda: titles(bench) == [second, third, first])
-    assert bench.page.locator("[data-drag]").count() == 0
+    bench.until(lambda: bench.page.locator("[data-drag]").count() == 0)
 
     # And before the first again, given up by Escape; a press without a drag only shows the tab.
     end = bench.center(bench.page.locator(f'[data-tab="{first}"] .tab-title'))
@@ -90,9 +90,9 @@ def test_tabs_are_dragged_into_another_order(bench):
     bench.page.locator(f'[data-tab="{second}"][data-drag=before]').wait_for()
     bench.press("Escape")
     bench.page.mouse.up()
-    assert titles(bench) == [second, third, first] and bench.page.locator("[data-drag]").count() == 0
+    bench.until(lambda: titles(bench) == [second, third, first] and bench.page.locator("[data-drag]").count() == 0)
     bench.page.locator(f'[data-tab="{third}"] .tab-title').click()
-    assert bench.opened()["id"] == third and titles(bench) == [second, third, first]
+    bench.until(lambda: bench.opened()["id"] == third and titles(bench) == [second, third, first])
 
 
 def test_a_workflow_without_an_end_gets_one_by_one_press(bench):

@@ -79,12 +79,12 @@ def test_a_conflict_can_be_left_alone(editor, server, conflict):
     editor.press("Escape")
     editor.page.locator("[data-dialog=conflict]").wait_for(state="detached")
     assert stored(server, name) == (theirs, {"ProbeNumber": {"value": 2}})
-    assert editor.value(*editor.nodes(), "value") == 3 and editor.page.locator("[data-tab][data-changed]").count() == 1
+    editor.until(lambda: editor.value(*editor.nodes(), "value") == 3 and editor.page.locator("[data-tab][data-changed]").count() == 1)
 
 
 def test_a_conflict_keeps_both_unless_told_otherwise(editor, server, conflict):
     name, theirs = conflict
-    assert editor.page.evaluate("document.activeElement.dataset.choice") == "both"
+    editor.until(lambda: editor.page.evaluate("document.activeElement.dataset.choice") == "both")
     editor.press("Enter")
     editor.page.locator("[data-tab]:not([data-changed])").wait_for()
     assert stored(server, name) == (theirs, {"ProbeNumber": {"value": 2}})
@@ -128,11 +128,14 @@ def test_a_picture_brings_back_the_workflow_that_made_it(editor, server):
     _, png = server.ask(f"/view?{query}")
     sent = editor.document()
 
-    # On an empty workflow it simply opens; nothing of the present one is touched.
+    # On an empty workflow it simply opens, and takes its place; nothing of another one is touched.
+    first = editor.opened()["id"]
     editor.new()
+    blank = editor.opened()["id"]
     assert editor.nodes() == []
     drop(editor, picture["filename"], "image/png", png)
-    editor.page.locator("[data-tab]").nth(2).wait_for()
+    editor.until(lambda: editor.opened()["id"] not in (first, blank))
+    assert editor.state("docs")["order"] == [first, editor.opened()["id"]]
     editor.node(saver).wait_for()
     back = editor.document()
     assert back["root"]["links"] == sent["root"]["links"] and editor.links() == {(empty, 0, saver, "images")}
@@ -171,6 +174,19 @@ def test_an_api_graph_is_laid_out_and_runs(editor):
     editor.node(shown).get_by_text("40", exact=True).wait_for()
 
 
+def test_a_workflow_is_exported_as_scripts_send_it(editor):
+    graph = chain(3, first=7)
+    drop(editor, "api.json", "application/json", json.dumps(graph).encode())
+    editor.page.wait_for_function("() => document.querySelectorAll('[data-node]').length === 3")
+    editor.command("menu.main")
+    with editor.page.expect_download() as download:
+        editor.page.locator('[data-menu] [data-command="file.exportApi"]').click()
+    sent = json.loads(download.value.path().read_bytes())
+    assert {name: (node["class_type"], node["inputs"]) for name, node in sent.items()} == {
+        name: (node["class_type"], node["inputs"]) for name, node in graph.items()
+    }
+
+
 def test_a_file_that_is_none_is_refused_in_words(editor, faults):
     faults.allow("400")
     drop(editor, "notes.txt", "text/plain", b"no workflow at all")
@@ -194,7 +210,7 @@ FOREIGN = {
 def test_nodes_of_an_unknown_type_stay_with_all_they_have(editor, server, faults):
     drop(editor, "foreign.json", "application/json", json.dumps(FOREIGN).encode())
     editor.node("4").wait_for()
-    assert "unknown" in editor.node("4").get_attribute("class") and "SomebodysNode" in editor.node("4").inner_text()
+    editor.until(lambda: "unknown" in editor.node("4").get_attribute("class") and "SomebodysNode" in editor.node("4").inner_text())
     assert editor.links() == {("4", 0, "9", "value")}
 
     # It cannot run, and says at which node and why.
@@ -228,7 +244,7 @@ def test_workflows_in_tabs(editor):
     first = editor.opened()["id"]
     editor.new()
     second = editor.opened()["id"]
-    assert editor.nodes() == [] and len(titles(editor)) == 2
+    editor.until(lambda: editor.nodes() == [] and len(titles(editor)) == 2)
     show = editor.add_node("ProbeShow")
 
     # Each has its own graph, selection and undo.
@@ -249,7 +265,7 @@ def test_workflows_in_tabs(editor):
     field.fill("kept numbers")
     field.press("Enter")
     page.locator("[data-dialog=rename]").wait_for(state="detached")
-    assert titles(editor)[0] == "kept numbers"
+    editor.until(lambda: titles(editor)[0] == "kept numbers")
 
     # Closed, and had again with its values and its undo.
     page.locator(f'[data-tab="{first}"] .tab-close').click()
@@ -257,7 +273,7 @@ def test_workflows_in_tabs(editor):
     assert editor.opened()["id"] == second
     editor.wait_saved()
     editor.reload()
-    assert len(titles(editor)) == 1
+    editor.until(lambda: len(titles(editor)) == 1)
     page.locator('[data-command="menu.main"]').click()
     page.locator('[data-menu] [data-command="file.recent"]').click()
     page.locator("[data-dialog=recent]").get_by_role("button", name="kept numbers").click()

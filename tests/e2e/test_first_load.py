@@ -37,7 +37,7 @@ def test_the_first_load(page, server, address, usable):
     sizes = {url.removeprefix(server.url): small(answers[url].body()) for url in fetched if url in answers}
     sizes["/"] = small(next(iter(answers.values())).body())
     print(f"{address}: {len(sizes) + len(sockets)} requests, {sum(sizes.values())} bytes, {ready:.0f} ms: {sizes}")
-    assert len([name for name in sizes if name.endswith(".js")]) == 2 and "/object_info" in sizes
+    assert len([name for name in sizes if name.endswith(".js")]) == 2 and "/api/loom/types" in sizes
     assert len(sockets) == 1 and len(sizes) + len(sockets) <= REQUESTS, sizes
     assert sum(sizes.values()) <= FIRST_LOAD, sizes
 

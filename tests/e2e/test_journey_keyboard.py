@@ -176,7 +176,7 @@ def test_txt2img_by_keyboard(hands, server):
     page.locator(f"[data-option={json.dumps(MODEL)}]").wait_for()
     hands.press("Enter")
     assert editor.value(loader, "ckpt_name") in (MODEL, None)
-    assert MODEL[-20:] in editor.widget(loader, "ckpt_name").inner_text()
+    editor.until(lambda: MODEL[-20:] in editor.widget(loader, "ckpt_name").inner_text())
     hands.to(positive, widget="text")
     hands.type(PROMPT)
     hands.number(latent, "width", 128)
@@ -204,8 +204,8 @@ def test_txt2img_by_keyboard(hands, server):
     for node in (loader, positive, negative, latent, sampler, decoder, saver):
         cached = node in (loader, positive, negative, latent)
         hands.to(node)
-        assert editor.run_state(node) == ("cached" if cached else "done"), node
-        assert ("cached" in hands.focus()["label"]) == cached, hands.focus()
+        editor.until(lambda node=node, state="cached" if cached else "done": editor.run_state(node) == state)
+        editor.until(lambda cached=cached: ("cached" in hands.focus()["label"]) == cached)
 
     hands.press("Control+s")
     page.wait_for_function("() => document.activeElement?.matches('[role=dialog] input, dialog input')")

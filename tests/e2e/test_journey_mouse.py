@@ -133,10 +133,10 @@ def test_txt2img_by_mouse(page, server):
     second = run(editor)
     editor.wait_done(second)
     for node in (loader, positive, negative, latent):
-        assert editor.run_state(node) == "cached", node
-        assert editor.node(node).locator(".node-time.cached").is_visible()
+        editor.until(lambda node=node: editor.run_state(node) == "cached")
+        editor.node(node).locator(".node-time.cached").wait_for()
     for node in (sampler, decoder, saver):
-        assert editor.run_state(node) == "done", node
+        editor.until(lambda node=node: editor.run_state(node) == "done")
     page.wait_for_function(
         "([node, old]) => document.querySelector(`[data-node='${node}'] [data-results] img`)?.src !== old",
         arg=[saver, address],
@@ -144,7 +144,7 @@ def test_txt2img_by_mouse(page, server):
     seen_picture(editor, saver)
 
     # Save, load the page again, and go back over what was done before that.
-    assert page.locator("[data-tab][data-changed]").count() == 1
+    page.locator("[data-tab][data-changed]").wait_for()
     menu(editor, "file.save")
     page.get_by_role("dialog").get_by_role("textbox").fill("by mouse")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
@@ -157,7 +157,8 @@ def test_txt2img_by_mouse(page, server):
     before = editor.document()
     editor.reload()
     assert editor.document() == before
-    assert editor.opened()["file"]["name"] == "by mouse" and page.locator("[data-tab][data-changed]").count() == 0
+    assert editor.opened()["file"]["name"] == "by mouse"
+    page.locator("[data-tab]:not([data-changed])").wait_for()
     assert seen_picture(editor, saver)[1:] == (128, 128)
     editor.command("edit.undo")
     assert editor.value(sampler, "seed") == 7

@@ -10,7 +10,7 @@ def test_a_graph_of_two_nodes_runs(editor, server):
     assert editor.value(number, "value") == 7
     job = editor.run()
     editor.wait_done(job)
-    assert editor.run_state(show) == "done"
+    editor.until(lambda: editor.run_state(show) == "done")
     status, told = server.ask(f"/api/loom/jobs/{job}")
     assert status == 200 and "7" in str(told)
 

@@ -153,7 +153,7 @@ def test_one_a_range_and_all_are_cancelled(editor, server, waiting):
     # All that wait: can be taken back; what runs goes on.
     panel.locator("[data-action=cancel-all]").click()
     until_order(editor, panel, [])
-    assert server_state(server, one) == "cancelled" and server_state(server, blocker) == "running"
+    editor.until(lambda: server_state(server, one) == "cancelled" and server_state(server, blocker) == "running")
     editor.page.locator("[data-toast]").get_by_role("button", name="Undo").click()
     editor.page.wait_for_function("() => document.querySelectorAll('[data-job][data-state=pending]').length === 1")
     (again,) = order(panel)
@@ -174,7 +174,7 @@ def test_a_job_is_held_back_and_let_go(editor, server, waiting):
     server.ask("/api/loom/queue", {"cancel": {"ids": [blocker]}}, "POST")
     for job in (two, *rest):
         editor.wait_done(job)
-    assert server_state(server, one) == "pending" and order(panel) == [one]
+    editor.until(lambda: server_state(server, one) == "pending" and order(panel) == [one])
     act(editor, panel, one, "Let it run")
     editor.wait_done(one)
 
@@ -192,7 +192,7 @@ def test_a_job_is_opened_edited_and_queued_again(editor, server, graph):
     assert editor.opened()["id"] != before and editor.value(number, "value") == 11
     # It shows what that run made, and the other tab keeps its change.
     editor.node(show).get_by_text("11", exact=True).wait_for()
-    assert editor.run_state(show) == "done"
+    editor.until(lambda: editor.run_state(show) == "done")
     editor.set_value(number, "value", 13)
     editor.canvas.focus()
     second = editor.run()
@@ -207,8 +207,8 @@ def test_a_job_is_opened_edited_and_queued_again(editor, server, graph):
     panel.locator("[data-action=diff]").click()
     dialog = editor.page.locator("[data-dialog=diff]")
     dialog.locator("td.now").wait_for()
-    assert dialog.locator("tbody tr").count() == 1
-    assert [dialog.locator(f"td.{side}").inner_text() for side in ("was", "now")] == ["11", "13"]
+    editor.until(lambda: dialog.locator("tbody tr").count() == 1)
+    editor.until(lambda: [dialog.locator(f"td.{side}").inner_text() for side in ("was", "now")] == ["11", "13"])
 
 
 def test_the_queue_pauses_and_goes_on(editor, server, graph):
@@ -217,7 +217,7 @@ def test_the_queue_pauses_and_goes_on(editor, server, graph):
     panel.locator('[data-command="queue.pause"][aria-pressed=true]').wait_for()
     job = queue(editor)
     until_order(editor, panel, [job])
-    assert jobs(server)["paused"] != "no" and server_state(server, job) == "pending"
+    editor.until(lambda: jobs(server)["paused"] != "no" and server_state(server, job) == "pending")
     # A page that is opened meanwhile knows of it.
     editor.wait_saved()
     editor.reload()
@@ -242,7 +242,7 @@ def test_the_history_survives_a_reload_and_clearing_can_be_taken_back(editor, se
     until_order(editor, panel, [], "done")
     editor.page.locator("[data-toast]").get_by_role("button", name="Undo").click()
     until_order(editor, panel, done[::-1], "done")
-    assert [server_state(server, job) for job in done] == ["done"] * 3
+    editor.until(lambda: [server_state(server, job) for job in done] == ["done"] * 3)
 
     # One alone, then all; when the panel closes there is no way back, and the server has forgotten them.
     act(editor, panel, done[1], "Remove from history")
@@ -282,9 +282,9 @@ def test_what_is_wrong_is_shown_at_the_input_before_the_run_and_mended_with_one_
     field.wait_for()
     editor.page.wait_for_function("() => document.activeElement?.closest('[data-node]')?.dataset.node === '1'")
     editor.panel("inspector").locator("[data-fix=G003]").click()
-    assert editor.value("1", "milliseconds") == 600000
+    editor.until(lambda: editor.value("1", "milliseconds") == 600000)
     editor.page.locator("[data-problems]").wait_for(state="detached")
-    assert field.count() == 0
+    editor.until(lambda: field.count() == 0)
     editor.set_value("1", "milliseconds", 10)
     editor.canvas.focus()
     editor.wait_done(editor.run())
@@ -320,9 +320,9 @@ def test_an_error_of_a_run_is_shown_at_the_input_that_it_names(editor, server):
     open_graph(editor, graph)
     editor.wait_done(queue(editor), expected="failed")
     editor.widget("1", "limit").locator("[aria-invalid=true]").wait_for()
-    assert editor.node("1").locator("[aria-invalid=true]").count() == 1
+    editor.until(lambda: editor.node("1").locator("[aria-invalid=true]").count() == 1)
     trouble = editor.node("1").locator(".node-trouble")
-    assert "Set limit to 5 or more." in trouble.inner_text()
+    editor.until(lambda: "Set limit to 5 or more." in trouble.inner_text())
     trouble.click()
     assert "Set limit to 5 or more." in editor.panel("inspector").locator("[data-run=failed]").inner_text()
     editor.set_value("1", "limit", 5)
@@ -337,14 +337,14 @@ def test_a_run_that_fails_says_at_which_node_and_why(editor, server):
     job = editor.run()
     ended = editor.wait_done(job, expected="failed")
     assert ended["error"]["node_id"] == "1"
-    assert editor.run_state("1") == "failed" and "no luck with 0" in editor.node("1").inner_text()
-    assert editor.run_state("2") in ("blocked", None)
+    editor.until(lambda: editor.run_state("1") == "failed" and "no luck with 0" in editor.node("1").inner_text())
+    editor.until(lambda: editor.run_state("2") in ("blocked", None))
     panel = editor.panel("queue")
-    assert "no luck with 0" in row(panel, job).inner_text()
+    editor.until(lambda: "no luck with 0" in row(panel, job).inner_text())
     # Mended and tried again, the error is gone.
     editor.select("1")
     editor.canvas.focus()
     editor.press("Control+b")
     again = editor.run()
     editor.wait_done(again)
-    assert "no luck" not in editor.node("1").inner_text()
+    editor.until(lambda: "no luck" not in editor.node("1").inner_text())

@@ -125,7 +125,7 @@ def test_every_link_is_cut_and_made_again(graph):
 @pytest.fixture(scope="module")
 def big(browser, server, jobs):
     context = browser.new_context(base_url=server.url, reduced_motion="reduce", locale="en-US", **DESK)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     scenes = Scenes(context.new_page(), server, jobs).begin()
     scenes.graph()
     scenes.page.evaluate(BIG)

@@ -65,7 +65,7 @@ def test_a_subgraph_from_making_to_unpacking(editor, graph):
     # Into it and out again: the ends are nodes there, and what comes in from outside is wired to them.
     enter(editor, host)
     assert sorted(editor.nodes()) == sorted([add, picture])
-    assert ("-10", 0, add, "a") in editor.links() and editor.node("-10").is_visible()
+    editor.until(lambda: ("-10", 0, add, "a") in editor.links() and editor.node("-10").is_visible())
     editor.canvas.focus()
     editor.press("Escape")
     editor.page.locator(".breadcrumb").wait_for(state="detached")
@@ -80,7 +80,7 @@ def test_a_subgraph_from_making_to_unpacking(editor, graph):
     painted(editor, host)
     ended = editor.wait_done(job)
     assert ended["nodes"][f"{host}:{picture}"]["outputs"] and f"{host}:{add}" in ended["nodes"]
-    assert editor.run_state(host) == "done"
+    editor.until(lambda: editor.run_state(host) == "done")
     _, told = editor.server.ask(f"/api/loom/jobs/{job}")
     assert told["job"]["graph"][f"{host}:{picture}"]["inputs"]["count"] == 120
 
@@ -114,11 +114,11 @@ def test_previews_climb_through_nested_subgraphs(editor, graph):
     ended = editor.wait_done(job)
     assert f"{outer}:{middle}:{picture}" in ended["nodes"]
     # A preview is of a run that goes on: none is left on any of them.
-    assert editor.page.locator("canvas[data-preview]").count() == 0
+    editor.until(lambda: editor.page.locator("canvas[data-preview]").count() == 0)
     editor.canvas.focus()
     editor.press("Escape", "Escape")
     editor.node(outer).wait_for()
-    assert editor.run_state(outer) == "done" and editor.page.locator("canvas[data-preview]").count() == 0
+    editor.until(lambda: editor.run_state(outer) == "done" and editor.page.locator("canvas[data-preview]").count() == 0)
 
 
 def test_copies_share_a_definition_until_one_is_made_independent(editor, graph):

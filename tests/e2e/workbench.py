@@ -6,8 +6,7 @@ as the view stands at the graph's origin without zoom. Knows no key and no habit
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -136,14 +135,6 @@ class Workbench(Editor):
         with self.held(*keys):
             self.drag(start, end, steps=3, button=button)
 
-    def until(self, check: Callable[[], Json], seconds: float = 15) -> Json:
-        """Wait until something is so; return it."""
-        end = time.monotonic() + seconds
-        while not (found := check()):
-            assert time.monotonic() < end, f"never became so: {check}"
-            self.page.wait_for_timeout(10)
-        return found
-
     def pos(self, node: str) -> tuple[float, float]:
         """Return where a node is, in the graph."""
         x, y = self.layer()["nodes"][node]["pos"]
@@ -202,7 +193,7 @@ def opened_workbench(browser: Any, server: Any, options: dict[str, Json]) -> Ite
     context = browser.new_context(
         base_url=server.url, reduced_motion="reduce", locale="en-US", color_scheme="dark", **options
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     yield Workbench(context.new_page(), server)
     context.close()

@@ -130,17 +130,22 @@ def test_a_browsers_page_may_send_a_picture_and_no_other_page_may(server: Servin
     assert sent(Cookie="a=b") == 403
 
 
-def test_node_types_are_sent_once_and_small(server: Serving) -> None:
-    status, told, packed = get(server, "/object_info", Accept_Encoding="gzip")
-    assert status == 200 and told["content-encoding"] == "gzip" and len(packed) < 40_000
+@pytest.mark.parametrize(
+    ("path", "most"), [("/object_info", 40_000), ("/api/loom/types", 12_000), ("/api/loom/types/words", 16_000)]
+)
+def test_node_types_are_sent_once_and_small(server: Serving, path: str, most: int) -> None:
+    status, told, packed = get(server, path, Accept_Encoding="gzip")
+    assert status == 200 and told["content-encoding"] == "gzip" and len(packed) < most
     found = json.loads(gzip.decompress(packed))
-    assert json.loads(get(server, "/api/object_info")[2]) == found
-    assert found["ProbeNumber"]["loom"]["seed"] == []
-    status, again, nothing = get(server, "/object_info", If_None_Match=told["etag"])
+    assert found == json.loads(get(server, path if path.startswith("/api") else f"/api{path}")[2])
+    status, again, nothing = get(server, path, If_None_Match=told["etag"])
     assert (status, nothing, again["etag"]) == (304, b"", told["etag"])
+    if path.endswith("words"):
+        return
+    assert found["ProbeNumber"].get("loom", {}).get("seed", []) == []
     (server.data / "input").mkdir(exist_ok=True)
-    (server.data / "input" / "new.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    status, changed, _ = get(server, "/object_info", If_None_Match=told["etag"])
+    (server.data / "input" / f"new {most}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    status, changed, _ = get(server, path, If_None_Match=told["etag"])
     assert status == 200 and changed["etag"] != told["etag"]
 
 

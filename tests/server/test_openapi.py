@@ -143,6 +143,8 @@ def answered_about_documents(client):
     answered(client, "GET", "/api/loom/templates", "/api/loom/templates")
     answered(client, "GET", "/api/loom/templates/{name}", "/api/loom/templates/txt2img")
     answered(client, "GET", "/api/loom/templates/{name}", "/api/loom/templates/nothing")
+    answered(client, "GET", "/api/loom/types", "/api/loom/types")
+    answered(client, "GET", "/api/loom/types/words", "/api/loom/types/words")
 
 
 def test_answers_are_as_described(tmp_path):
@@ -174,6 +176,8 @@ def test_answers_are_as_described(tmp_path):
         control = {"pause": "after_job", "cancel": {"from": 0, "to": 99}}
         answered(client, "POST", "/api/loom/queue", "/api/loom/queue", json=control)
         answered(client, "POST", "/api/loom/check", "/api/loom/check", json={"graph": {"1": None}})
+        answered(client, "POST", "/api/loom/export", "/api/loom/export", json={"graph": chain()})
+        answered(client, "POST", "/api/loom/export", "/api/loom/export", json={"graph": None})
         answered(client, "GET", "/api/loom/nodes/{type}", "/api/loom/nodes/DeskAdd")
         answered(client, "GET", "/api/loom/nodes/{type}", "/api/loom/nodes/x")
         for path in ("nodes", "ledger", "workers", "openapi.json"):

@@ -56,6 +56,23 @@ def values(document):
     return {str(node["id"]): node.get("widgets_values_named") for node in document["nodes"]}
 
 
+def test_a_document_is_exported_as_scripts_send_it(client):
+    document = drawing(client, 5)
+    answer = client.post("/api/loom/export", json={"graph": document})
+    assert answer.status_code == 200 and answer.json()["report"] == []
+    prompt = answer.json()["prompt"]
+    assert {name: (node["class_type"], node["inputs"]) for name, node in prompt.items()} == {
+        name: (node["class_type"], node["inputs"]) for name, node in desk.chain(5).items()
+    }
+    assert client.post("/api/loom/check", json={"graph": prompt}).json()["ok"] is True
+    # Nodes of an unknown type are somebody's whom the file is for.
+    document["nodes"].append({"id": 99, "type": "SomebodysNode", "pos": [0, 0], "inputs": [], "outputs": []})
+    told = client.post("/api/loom/export", json={"graph": document}).json()
+    assert told["prompt"]["99"]["class_type"] == "SomebodysNode" and "SomebodysNode" in json.dumps(told["report"])
+    for wrong in ({}, {"graph": None}, {"graph": []}, {"graph": document, "name": "x"}):
+        assert client.post("/api/loom/export", json=wrong).status_code == 400
+
+
 def test_a_ui_file_comes_back_with_names_and_all_that_nobody_knows(client):
     data = {**drawing(client, 5), "pack": {"x": [1]}}
     for node in data["nodes"]:

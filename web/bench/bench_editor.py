@@ -19,19 +19,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
-
 HERE = Path(__file__).resolve().parent
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-precise-memory-info",
-]
+sys.path.append(str(HERE.parents[1] / "tests" / "e2e"))
+
+import browser_flags  # noqa: E402
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
+
+FLAGS = [*browser_flags.FLAGS, "--enable-precise-memory-info"]
 WIDTH, HEIGHT = 1600, 1000
 OPEN_LIMIT_S = {500: 0.7, 2000: 1.5, 10000: 4.0}
 FRAME_LIMIT_MS, FRAMES_AT = 25.0, 2000

@@ -17,22 +17,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests" / "server")]
+sys.path += [str(ROOT / "tests" / "server"), str(ROOT / "tests" / "e2e")]
 
+from browser_flags import FLAGS  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 from serving import Serving  # noqa: E402
 
 from latentloom.engine import editor_build  # noqa: E402
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LIMIT_S, LIMIT_BYTES, LIMIT_REQUESTS = 1.5, 250_000, 8
 # What the loop takes when nothing else runs, on the 2 cores for which the target is meant.
 QUIET_MS = 120.0

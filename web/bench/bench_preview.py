@@ -23,13 +23,12 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / "server"), str(ROOT / "tests" / "e2e")]
+from browser_flags import FLAGS  # noqa: E402
 from serving import Serving  # noqa: E402
 from workbench import Workbench, layer  # noqa: E402
 
 from latentloom.engine import editor_build  # noqa: E402
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-extensions"]  # fmt: skip
 LIMIT_MS = 80.0
 # The editor notes on its canvas when a picture was handed over, in the frame in which it paints it. What is drawn in
 # one frame is on the screen before the next begins, so that is when the clock is read.

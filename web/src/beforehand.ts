@@ -1,12 +1,15 @@
 // Fetches what the first presses will ask for once the page stands and has nothing to do, so that nobody waits for it and
 // the start does not either. Knows only that there are loaders.
 
+import { loadWords } from "./store/types";
+
 /** So long after the start at the earliest, and so long after that at the latest. */
 const REST_MS = 1_000;
 const PATIENCE_MS = 4_000;
 
-/** What commands ask for. */
+/** What commands ask for, and what tooltips say. */
 const LATER: (() => Promise<unknown>)[] = [
+  loadWords,
   () => import("./server/submit"),
   () => import("./model/subgraph"),
   () => import("./model/arrange"),

@@ -2,6 +2,7 @@
 // The browser's clipboard events need no permission; commands started from menus use the asynchronous clipboard, and
 // where there is none what was copied last in this page. Knows stores and the server's converter; draws nothing.
 
+import { busy } from "./busy";
 import type { CommandTable } from "./commands";
 import { canEdit, hasSelection, here, writable } from "./here";
 import { t } from "./i18n";
@@ -12,9 +13,10 @@ import type { NodeType } from "./model/spec";
 import { type Item, type JsonObject, layerOf, type Point } from "./model/types";
 import * as api from "./server/api";
 import type { Opened } from "./server/protocol";
-import { edit } from "./store/docs";
+import { closeDoc, docs, edit, moveTab } from "./store/docs";
 import { announce } from "./store/page";
 import { openAnswer } from "./store/save";
+import type { OpenDoc } from "./store/shapes";
 import { refreshTypes, types } from "./store/types";
 import { openDialog, toast, ui } from "./store/ui";
 
@@ -56,7 +58,7 @@ export function bindClipboard(target: Window): () => void {
     stopWaiting();
     event.preventDefault();
     const file = event.clipboardData?.files[0];
-    if (file !== undefined) void openFile(file, ui.getState().canvas?.pointer());
+    if (file !== undefined) void busy(openFile(file, ui.getState().canvas?.pointer()));
     else pasteText(event.clipboardData?.getData("text/plain") ?? "", linked);
   };
   // Ctrl+Shift+V: the browser's event that follows does not say so; some browsers send none outside of text fields.
@@ -66,7 +68,7 @@ export function bindClipboard(target: Window): () => void {
     stopWaiting();
     linkedPaste = window.setTimeout(() => {
       linkedPaste = null;
-      void read().then((text) => pasteText(text, true));
+      void busy(read().then((text) => pasteText(text, true)));
     }, PLAIN_PASTE_MS);
   };
   target.addEventListener("copy", onCopy);
@@ -82,16 +84,16 @@ export function bindClipboard(target: Window): () => void {
   };
 }
 
-/** Let the user choose a file; null when nothing was chosen. */
-export function pickFile(accept: string): Promise<File | null> {
-  return new Promise((resolve) => {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.accept = accept;
-    input.onchange = () => resolve(input.files?.[0] ?? null);
-    input.oncancel = () => resolve(null);
-    input.click();
-  });
+/** Let the user choose a file. */
+export function pickFile(accept: string, chosen: (file: File) => void): void {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = accept;
+  input.onchange = () => {
+    const file = input.files?.[0];
+    if (file !== undefined) chosen(file);
+  };
+  input.click();
 }
 
 /** Open a workflow, or a picture that carries one. With something open already the user says where it goes. */
@@ -108,13 +110,23 @@ export async function openFile(file: File, at?: Point): Promise<void> {
   }
   const place = here();
   const isEmpty = place === null || Object.keys(place.doc.root.nodes).length === 0;
-  if (isEmpty || place.open.readOnly) openHere(opened);
-  else openDialog({ kind: "openFile", opened, at });
+  if (!isEmpty && !place.open.readOnly) return openDialog({ kind: "openFile", opened, at });
+  const index = docs.getState().order.indexOf(place?.tab ?? "");
+  const tab = openHere(opened);
+  if (place === null || !isBlank(place.open)) return;
+  moveTab(tab, index);
+  closeDoc(place.tab);
 }
 
-/** Open what the server made of a file in a tab of its own. */
-export function openHere(opened: OpenedFile): void {
-  openAnswer(opened, undefined, opened.name.replace(/\.\w+$/, ""));
+/** Open what the server made of a file in a tab of its own. Returns the tab. */
+export function openHere(opened: OpenedFile): string {
+  return openAnswer(opened, undefined, opened.name.replace(/\.\w+$/, ""));
+}
+
+/** Was nothing ever done with this document? */
+function isBlank({ doc, edits, file, past, future, readOnly }: OpenDoc): boolean {
+  const hasContent = [doc.root.nodes, doc.root.groups, doc.subs].some((things) => Object.keys(things).length > 0);
+  return !hasContent && edits === 0 && past.length + future.length === 0 && file === null && !readOnly;
 }
 
 /** Put all of a workflow into the layer that is shown. */
@@ -199,7 +211,7 @@ function pasteText(text: string, linked: boolean): void {
   if (fragment !== null) put(fragment, undefined, linked);
   else if (text.trim().startsWith("{")) {
     // Not the editor's own form: perhaps an API prompt; the server knows all of them.
-    void openFile(new File([text], t("messages.pasted"), { type: "application/json" }));
+    void busy(openFile(new File([text], t("messages.pasted"), { type: "application/json" })));
   } else toast("info", t("messages.nothingToPaste"));
 }
 

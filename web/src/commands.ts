@@ -1,6 +1,7 @@
 // Everything the editor can do, by name: what keys, menus, buttons and the command list start. A new command is one
 // entry here or in one of the files beside. Knows stores and operations; draws nothing.
 
+import { busy } from "./busy";
 import { clipboardCommands } from "./clipboard";
 import { documentCommands } from "./commands_documents";
 import { graphCommands } from "./commands_graph";
@@ -36,7 +37,8 @@ export async function runCommand(id: string, arg?: unknown): Promise<void> {
   const command = commands[id];
   if (command === undefined || command.enabled?.() === false) return;
   try {
-    await command.run(arg);
+    const work = command.run(arg);
+    if (work instanceof Promise) await busy(work);
   } catch (error) {
     toast("error", t("messages.commandFailed", { name: t(command.label), why: sayError(error) }));
   }

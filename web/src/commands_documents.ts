@@ -1,6 +1,7 @@
 // Commands about whole workflows and their runs: new, open, save, close, undo, tabs, queue. Knows stores and the server's
 // calls; draws nothing.
 
+import { busy } from "./busy";
 import { openFile, pickFile } from "./clipboard";
 import type { CommandTable } from "./commands";
 import { hasDocument, hasNodes, here, writable } from "./here";
@@ -18,10 +19,8 @@ export const documentCommands: CommandTable = {
   "file.new": { group: "file", run: () => void newDoc() },
   "file.open": {
     group: "file",
-    run: async () => {
-      const file = await pickFile(".json,.png,.webp,.jpg,.jpeg,.mp4,.webm,.flac,.mp3,.latent");
-      if (file !== null) await openFile(file);
-    },
+    run: () =>
+      pickFile(".json,.png,.webp,.jpg,.jpeg,.mp4,.webm,.flac,.mp3,.latent", (file) => void busy(openFile(file))),
   },
   "file.save": {
     group: "file",
@@ -37,6 +36,7 @@ export const documentCommands: CommandTable = {
     run: () => openDialog({ kind: "saveAs", tab: here()?.tab, name: here()?.open.file?.name ?? here()?.open.title }),
   },
   "file.export": { group: "file", enabled: hasDocument, run: () => exportDoc(here()?.tab ?? "") },
+  "file.exportApi": { group: "file", enabled: hasDocument, run: () => exportDoc(here()?.tab ?? "", "api") },
   "file.rename": {
     group: "file",
     enabled: () => writable() !== null,

@@ -1,6 +1,7 @@
 // Files that are dropped on the page: opened wherever they fall, with their place in the graph where that is the canvas.
 // Listens at the window, the last to hear of it: a widget that takes a file itself has taken it before.
 
+import { busy } from "./busy";
 import { ui } from "./store/ui";
 
 /** Listen to drops; return how to stop. */
@@ -22,7 +23,7 @@ export function bindDrops(page: Window): () => void {
     }
     const isOnCanvas = target?.closest("[data-canvas]") != null;
     const at = isOnCanvas ? ui.getState().canvas?.screenToGraph([event.clientX, event.clientY]) : undefined;
-    void import("./clipboard").then(({ openFile }) => openFile(file, at));
+    void busy(import("./clipboard").then(({ openFile }) => openFile(file, at)));
   };
   page.addEventListener("dragover", onOver);
   page.addEventListener("drop", onDrop);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { addWords, readTypes } from "../src/model/nodetypes";
 import type { JsonObject } from "../src/model/types";
 import * as api from "../src/server/api";
 import type { LoomEvent, PreviewHead } from "../src/server/protocol";
@@ -166,10 +167,19 @@ describe("the calls", () => {
   });
 
   it("say which node types there are, with a tag by which the browser knows them again", async () => {
-    const { types, etag } = await api.objectInfo("fresh");
+    const { types, etag } = await api.nodeTypes("fresh");
     expect(types.ProbeAdd?.input.required).toHaveProperty("a");
-    const again = await fetch("/object_info", { headers: { "If-None-Match": etag } });
+    const again = await fetch("/api/loom/types", { headers: { "If-None-Match": etag } });
     expect([again.status, await again.text()]).toEqual([304, ""]);
+  });
+
+  it("say the same of node types in brief, and in words afterwards, as to ComfyUI's clients at once", async () => {
+    const whole = readTypes((await (await fetch("/object_info")).json()) as JsonObject);
+    const brief = readTypes((await api.nodeTypes("fresh")).types as unknown as JsonObject);
+    const wordless = [...brief.values()].every((type) => type.description === "");
+    expect([brief.size > 100, wordless]).toEqual([true, true]);
+    addWords(brief, await api.nodeWords());
+    expect([...brief]).toEqual([...whole]);
   });
 
   it("send a file and find it again", async () => {

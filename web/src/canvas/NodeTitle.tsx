@@ -8,7 +8,7 @@ import { type DocNode, MODE } from "../model/types";
 import { edit } from "../store/docs";
 import type { NodeRun } from "../store/shapes";
 import { enter, openDialog, select } from "../store/ui";
-import { isLight, ownColor } from "./colors";
+import { isLight, ownBody, ownColor } from "./colors";
 import type { LoomNode } from "./elements";
 
 export function titleOf({ placed }: LoomNode["data"]): string {
@@ -17,11 +17,14 @@ export function titleOf({ placed }: LoomNode["data"]): string {
   return node.title ?? type?.title ?? node.type;
 }
 
-/** A node's own color with text that can be read on it; where the page is light it is a tint of it. */
-export function titleColors(node: DocNode): Record<string, string> {
-  if (!node.color) return {};
+/** A node's own colors with text that can be read on them; where the page is light they are tints of them. */
+export function ownColors(node: DocNode): Record<string, string> {
+  const body = ownBody(node, "var(--own-body)");
+  const own: Record<string, string> = body === undefined ? {} : { "--node-body": body };
+  if (!node.color) return own;
   const text = isLight(node.color) ? "#101216" : "#f2f4f8";
-  return { "--node-title": ownColor(node.color, "var(--own-tint, 0%)"), "--title-text": `var(--on-own, ${text})` };
+  const title = ownColor(node.color, "var(--own-tint, 0%)");
+  return { ...own, "--node-title": title, "--title-text": `var(--on-own, ${text})` };
 }
 
 export function Title({

@@ -22,10 +22,11 @@ import {
 import { docs, edit } from "../store/docs";
 import { nodeRun, runs } from "../store/runs";
 import type { DocsState, NodeRun } from "../store/shapes";
+import { types } from "../store/types";
 import { setPanel } from "../store/ui";
 import { Widget } from "../widgets";
 import type { LoomNode } from "./elements";
-import { Progress, Title, titleColors, titleOf } from "./NodeTitle";
+import { ownColors, Progress, Title, titleOf } from "./NodeTitle";
 import { NoteText } from "./Note";
 import { Picture } from "./picture";
 import { Socket } from "./Socket";
@@ -46,6 +47,7 @@ function NodeBody({ data, selected }: NodeProps<LoomNode>) {
   const present = useStore(docs, (state) => presentNode(state, tab, layer, placed.id));
   const node = present ?? placed.node;
   const run = useStore(runs, (state) => nodeRun(state, tab, path));
+  useStore(types, (state) => state.worded);
   const all = useStore(runs, (state) => state.problems[tab] ?? NO_PROBLEMS);
   const problems = useMemo(() => {
     const own = all.filter((problem) => problem.node_id === path);
@@ -82,7 +84,7 @@ function NodeBody({ data, selected }: NodeProps<LoomNode>) {
       data-state={state}
       data-mode={node.mode || undefined}
       aria-label={saidOf(title, node, state, problems, isUnknown)}
-      style={titleColors(node) as React.CSSProperties}
+      style={ownColors(node) as React.CSSProperties}
     >
       {layout.title > 0 && <Title data={data} title={title} run={run} unknown={isUnknown} />}
       {run?.state === "running" && <Progress run={run} />}
@@ -123,7 +125,7 @@ function NodeBody({ data, selected }: NodeProps<LoomNode>) {
             isList={output.isList}
             bare={bare}
             problem={undefined}
-            tooltip={output.tooltip}
+            tooltip={type?.outputs[index]?.tooltip ?? ""}
           />
         );
       })}

@@ -1,6 +1,8 @@
 // Colors and shapes of socket types, and the theme's colors for what is painted on a canvas. A type that many packs
 // share has a fixed place in the palette; any other gets one from its name, always the same. Knows no node type.
 
+import type { DocNode } from "../model/types";
+
 export type SocketShape = "circle" | "square" | "diamond" | "triangle" | "hexagon" | "bar";
 
 /** How many hues the theme has (`--hue-0` to `--hue-11`). */
@@ -85,6 +87,8 @@ export interface Palette {
   note: string;
   /** How far nodes' own colors are made light ("0%": as they are): they are made for dark pages. */
   ownTint: string;
+  /** How light nodes' bodies of their own color are. */
+  ownBody: string;
   font: string;
   /** Of lines between things, in CSS pixels: the high-contrast theme has thicker ones. */
   lineWidth: number;
@@ -113,6 +117,7 @@ export function readPalette(element: Element): Palette {
     group: read("--group"),
     note: read("--note"),
     ownTint: style.getPropertyValue("--own-tint").trim() || "0%",
+    ownBody: style.getPropertyValue("--own-body").trim() || "0.3",
     font: style.getPropertyValue("--font") || "sans-serif",
     lineWidth: Number.parseFloat(style.getPropertyValue("--line-width")) || 1,
   };
@@ -126,6 +131,14 @@ export function paintColor(palette: Palette, type: string): string {
 /** A color that a file gives to a node, as it is shown: itself, or as light as the page and of the same hue. */
 export function ownColor(color: string, tint: string): string {
   return tint === "0%" ? color : `color-mix(in oklab, ${color}, oklch(from ${color} 0.88 calc(c * 1.2) h) ${tint})`;
+}
+
+/** The color that a file gives to a node's body: of its hue, and as light or dark as bodies are, so that it can be read. */
+export function ownBody({ color, rest }: DocNode, lightness: string): string | undefined {
+  const body = rest?.bgcolor;
+  // It goes with the title's: another one chosen here leaves the file's behind.
+  if (typeof body !== "string" || color !== rest?.color || !/^#[0-9a-f]{3,8}$/i.test(body)) return undefined;
+  return `oklch(from ${body} ${lightness} min(c, 0.05) h)`;
 }
 
 /** Whether dark text is read better on this color ("#rgb", "#rrggbb"); files carry colors of their own for nodes. */

@@ -3,7 +3,7 @@
 
 import { type Group, type LinkId, MODE, NOTE_TYPES, type NodeId, type Point } from "../model/types";
 import type { RunState, View } from "../store/shapes";
-import { ownColor, type Palette, paintColor } from "./colors";
+import { ownBody, ownColor, type Palette, paintColor } from "./colors";
 import { FAR, overlaps, seenBox } from "./cull";
 import { type Course, paintLinks, trace } from "./links";
 import { FRAME_TITLE, type Scene } from "./scene";
@@ -222,7 +222,7 @@ function paintPart(ctx: CanvasRenderingContext2D, shown: readonly Placed[], look
   for (const placed of shown) {
     const { node } = placed;
     const unknown = placed.type === undefined && placed.end === undefined;
-    const body = NOTE_TYPES.includes(node.type) ? palette.note : palette.node;
+    const body = NOTE_TYPES.includes(node.type) ? palette.note : (ownBody(node, palette.ownBody) ?? palette.node);
     into(bodies, node.mode === MODE.always ? body : palette.background, placed);
     into(titles, unknown ? palette.error : node.color ? ownColor(node.color, palette.ownTint) : palette.title, placed);
     const run = look.runs(placed.id);

@@ -2,6 +2,7 @@
 // touch, menus and dropped files. Every mouse habit stands here once. Draws nothing; changes the document through the
 // stage, the view's store directly.
 
+import { noFlicks } from "../flick";
 import { t } from "../i18n";
 import { addReroute, removeReroute } from "../model/ops";
 import type { Item, LinkId, NodeId, Point } from "../model/types";
@@ -144,6 +145,7 @@ export function listen(stage: Stage, held: Held): () => void {
     if (scrolls && scrolls.scrollHeight > scrolls.clientHeight && scrolls.matches(":focus, .nowheel"))
       event.stopPropagation();
   };
+  const allowFlicks = noFlicks(root);
   window.addEventListener("pointerup", lift, true);
   window.addEventListener("pointercancel", lift, true);
   root.addEventListener("pointerdown", onDown);
@@ -155,6 +157,7 @@ export function listen(stage: Stage, held: Held): () => void {
   window.addEventListener("keydown", onKey, true);
   return () => {
     finish(null);
+    allowFlicks();
     window.removeEventListener("pointerup", lift, true);
     window.removeEventListener("pointercancel", lift, true);
     root.removeEventListener("pointerdown", onDown);

@@ -16,6 +16,9 @@ import { layerOf, MODE, PRIMITIVE_TYPE, ROOT, SUB_INPUT } from "./types";
 import { defaultOf } from "./widgetspec";
 import { connect, disconnect } from "./wires";
 
+/** Of a file that was named and is not there. */
+const NOT_FOUND = "F001";
+
 export interface Fix {
   /** For a button, in the user's language. */
   label: string;
@@ -63,7 +66,7 @@ export function fixOf(problem: Problem, doc: Doc, types: NodeTypes): Fix | null 
     case "G018":
       return removal(origin);
     default:
-      return null;
+      return input?.widget ? ofRun(problem, origin, input) : null;
   }
 }
 
@@ -141,6 +144,18 @@ function inRange(seat: Seat, input: InputSpec): Fix | null {
   return setting(seat, kept);
 }
 
+/** About an error of a run that names an input: a file that is gone, or a value that the type does not allow (any more). */
+function ofRun(problem: Problem, seat: Seat, input: InputSpec): Fix | null {
+  const { widget } = input;
+  const now = currentValue(seat.node, input);
+  if (widget?.kind === "choice" || widget?.kind === "file") {
+    const isThere = problem.code !== NOT_FOUND && widget.options.some((option) => option === now);
+    return isThere ? null : nearestChoice(seat, input);
+  }
+  if (widget?.kind !== "int" && widget?.kind !== "float") return null;
+  return Number(now) < widget.min || Number(now) > widget.max ? inRange(seat, input) : null;
+}
+
 /** Take the declared default, else the one file that there is, else what such a widget begins with. */
 function anyValue(doc: Doc, seat: Seat, input: InputSpec): Fix | null {
   const widget = input.widget as WidgetSpec;
@@ -161,7 +176,7 @@ function nearestChoice(seat: Seat, input: InputSpec): Fix | null {
   const { widget } = input;
   if (widget?.kind !== "choice" && widget?.kind !== "file") return null;
   const now = String(currentValue(seat.node, input) ?? "");
-  const names = widget.options.map(String);
+  const names = widget.options.map(String).filter((name) => name !== now);
   const base = now.replaceAll("\\", "/").split("/").pop() ?? "";
   // The same file in another folder, else a name like it, else the only one there is.
   const same = names.find((name) => name.replaceAll("\\", "/").split("/").pop() === base);

@@ -96,7 +96,10 @@ function instanceType(sub: Sub, node: DocNode, doc: Doc, types: NodeTypes, withi
       name,
       required: false,
       default: currentValue(target, spec),
-      tooltip: spec.tooltip || widget,
+      // Read when it is wanted: words may come later.
+      get tooltip() {
+        return spec.tooltip || widget;
+      },
     });
   }
   within.delete(sub.id);

@@ -3,7 +3,7 @@
 
 import { minSize } from "./layout";
 import { matchesRepeat } from "./sockets";
-import type { InputSpec, NodeType, NodeTypes, OutputSpec } from "./spec";
+import type { InputSpec, NodeType, NodeTypes, OutputSpec, Words } from "./spec";
 import type { DocNode, Json, JsonObject, Point, SeedControl, Slot } from "./types";
 import { MODE, NOTE_TYPES } from "./types";
 import { defaultOf, isObject, text, widgetFrom } from "./widgetspec";
@@ -17,13 +17,27 @@ const words = (value: Json | undefined): string[] =>
 
 // ---- reading -------------------------------------------------------------------------------------------------
 
-/** Return the node types of the answer to GET /object_info; entries that are none are left out. */
+/** Return the node types of object_info, whole or in brief (GET /api/loom/types); entries that are none are left out. */
 export function readTypes(objectInfo: JsonObject): NodeTypes {
   const types = new Map<string, NodeType>();
   for (const [id, entry] of Object.entries(objectInfo)) {
     if (isObject(entry)) types.set(id, readType(id, entry));
   }
   return types;
+}
+
+/**
+ * Put descriptions and tooltips into types that were read without them. The types stay the same objects: words change
+ * nothing of how nodes lie and fit, and nothing is to be worked out anew for them.
+ */
+export function addWords(types: NodeTypes, words: Record<string, Words>): void {
+  for (const [id, { description, inputs, outputs }] of Object.entries(words)) {
+    const type = types.get(id);
+    if (type === undefined) continue;
+    type.description = description ?? "";
+    for (const input of type.inputs) input.tooltip = inputs?.[input.name] ?? "";
+    for (const [place, output] of type.outputs.entries()) output.tooltip = outputs?.[place] ?? "";
+  }
 }
 
 function readType(id: string, entry: JsonObject): NodeType {

@@ -53,4 +53,11 @@ export interface NodeType {
   pack: string;
 }
 
+/** What a type says of itself to people; its inputs by name, its outputs in order. */
+export interface Words {
+  description?: string;
+  inputs?: Record<string, string>;
+  outputs?: string[];
+}
+
 export type NodeTypes = ReadonlyMap<string, NodeType>;

@@ -3,13 +3,13 @@
 
 import { commands, runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon, type IconName } from "../icons";
 import { keysOf } from "../keys";
-import { PanelIcon, type PanelIconName } from "./PanelIcon";
 
 interface Props {
   id: string;
   arg?: unknown;
-  icon?: PanelIconName;
+  icon?: IconName;
   /** Text beside the picture; without it the picture stands alone and the name is the label for screen readers. */
   text?: string;
   className?: string;
@@ -33,7 +33,7 @@ export function CommandButton({ id, arg, icon, text, className = "button", press
       title={keys === undefined ? label : `${label} (${keys})`}
       onClick={() => void runCommand(id, arg)}
     >
-      {icon && <PanelIcon name={icon} />}
+      {icon && <Icon name={icon} />}
       {text !== undefined && <span>{text}</span>}
     </button>
   );

@@ -3,8 +3,8 @@
 
 import { type FormEvent, type ReactNode, useEffect, useId, useRef } from "react";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { closeDialog } from "../store/ui";
-import { PanelIcon } from "./PanelIcon";
 
 interface Props {
   title: string;
@@ -55,7 +55,7 @@ export function DialogFrame({ title, kind, children, actions, wide, onSubmit, on
             {title}
           </h2>
           <button type="button" className="icon-button" aria-label={t("dialog.close")} onClick={close}>
-            <PanelIcon name="close" />
+            <Icon name="close" />
           </button>
         </header>
         <div className="dialog-body">{children}</div>

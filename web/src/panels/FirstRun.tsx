@@ -4,13 +4,13 @@
 import { useEffect, useState } from "react";
 import { runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import * as api from "../server/api";
 import type { Template } from "../server/protocol";
 import { openTemplate } from "../store/docs";
 import { setPanel } from "../store/ui";
 import { attempt } from "./attempt";
 import { CommandButton } from "./CommandButton";
-import { PanelIcon } from "./PanelIcon";
 import "./templates.css";
 
 /** What is seen when nothing is open. */
@@ -23,7 +23,7 @@ export function FirstRun() {
         <CommandButton id="file.new" icon="plus" text={t("templates.empty")} className="button primary" />
         <CommandButton id="file.open" icon="folder" text={t("command.file.open")} />
         <button type="button" className="button" onClick={() => void runCommand("panel.workflows")}>
-          <PanelIcon name="workflows" />
+          <Icon name="workflows" />
           <span>{t("panel.workflows")}</span>
         </button>
         <CommandButton id="file.recent" icon="again" text={t("command.file.recent")} />
@@ -78,11 +78,7 @@ function Card({ template }: { template: Template }) {
     <li>
       <button type="button" className="card" data-template={template.name} onClick={() => void open()}>
         <span className={template.picture === null ? "card-picture none" : "card-picture"} aria-hidden="true">
-          {template.picture === null ? (
-            <PanelIcon name="nodes" />
-          ) : (
-            <img src={template.picture} alt="" loading="lazy" />
-          )}
+          {template.picture === null ? <Icon name="nodes" /> : <img src={template.picture} alt="" loading="lazy" />}
         </span>
         <span className="card-title">{template.title}</span>
         {template.description && <span className="card-text">{template.description}</span>}

@@ -3,13 +3,13 @@
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { viewUrl } from "../server/api";
 import { openDialog } from "../store/ui";
 import { ago } from "./format";
 import { type Ended, resultsOf, useHistory } from "./history";
 import { type Picture, picturesOf } from "./jobs";
 import { Empty, Panel } from "./Panel";
-import { PanelIcon } from "./PanelIcon";
 
 /** So many jobs are looked into at once while there is space to fill. */
 const STEP = 12;
@@ -39,7 +39,7 @@ export default function Gallery() {
           data-action="compare"
           onClick={() => openDialog({ kind: "compare", pictures: compared })}
         >
-          <PanelIcon name="compare" />
+          <Icon name="compare" />
           {t("gallery.compare")}
         </button>
       }

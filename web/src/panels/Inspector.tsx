@@ -23,13 +23,13 @@ import {
 } from "../model/types";
 import { docs, edit, useDoc } from "../store/docs";
 import { nodeRun, runs } from "../store/runs";
-import { types } from "../store/types";
+import { types, useWords } from "../store/types";
 import { keyAt, reveal, ui } from "../store/ui";
 import { CommandButton } from "./CommandButton";
 import { duration } from "./format";
 import { NodeForm } from "./NodeForm";
 import { Empty, Panel } from "./Panel";
-import { Problems } from "./Problems";
+import { FixButton, Problems } from "./Problems";
 import { ShownWidgets, SubgraphEnds } from "./SubgraphForm";
 import { TypeDot } from "./TypeDot";
 
@@ -148,12 +148,19 @@ function RunFacts({ tab, path }: { tab: string; path: string }) {
   const run = useStore(runs, (state) => nodeRun(state, tab, path));
   if (run === undefined) return null;
   const seconds = run.seconds === undefined ? "" : ` · ${duration(run.seconds)}`;
-  return (
+  const said = (
     <p className={run.state === "failed" ? "notice error" : "hint"} data-run={run.state}>
       {t(`inspector.run.${run.state}`)}
       {seconds}
       {run.error && `: ${run.error.message}`}
     </p>
+  );
+  if (run.state !== "failed" || !run.error) return said;
+  return (
+    <>
+      {said}
+      <FixButton tab={tab} problem={{ ...run.error, node_id: path }} />
+    </>
   );
 }
 
@@ -169,6 +176,7 @@ function Unknown({ type }: { type: string }) {
 }
 
 function Help({ type, node }: { type: NodeType; node: DocNode }) {
+  useWords();
   const { inputs, outputs } = socketsOf(node, type);
   const tips = new Map(type.inputs.map((input) => [input.name, input.tooltip]));
   return (
@@ -197,7 +205,7 @@ function Help({ type, node }: { type: NodeType; node: DocNode }) {
             <dt>
               <TypeDot type={output.type} /> {output.name} <span className="dim">{output.type}</span>
             </dt>
-            {output.tooltip && <dd>{coded(output.tooltip)}</dd>}
+            {type.outputs[index]?.tooltip && <dd>{coded(type.outputs[index].tooltip)}</dd>}
           </div>
         ))}
       </dl>

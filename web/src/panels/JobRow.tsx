@@ -2,6 +2,7 @@
 
 import { useRef } from "react";
 import { t } from "../i18n";
+import { Icon, type IconName } from "../icons";
 import * as api from "../server/api";
 import { viewUrl } from "../server/api";
 import type { JobRun } from "../store/shapes";
@@ -11,12 +12,11 @@ import { ago, duration } from "./format";
 import { type Ended, useResults } from "./history";
 import { openJob, picturesOf } from "./jobs";
 import type { MenuEntry } from "./menus";
-import { PanelIcon, type PanelIconName } from "./PanelIcon";
 
 export const JOB_ROW = 60;
 const MOST_PICTURES = 3;
 
-const ICONS: Record<JobRun["state"], PanelIconName> = {
+const ICONS: Record<JobRun["state"], IconName> = {
   pending: "queue",
   running: "play",
   done: "check",
@@ -47,7 +47,7 @@ export function JobRow({ job, isSelected, onSelect, onRemove }: Props) {
         onChange={(event) => onSelect((event.nativeEvent as MouseEvent).shiftKey === true)}
       />
       <span className="job-state">
-        <PanelIcon name={job.held ? "pause" : ICONS[job.state]} />
+        <Icon name={job.held ? "pause" : ICONS[job.state]} />
       </span>
       <button
         type="button"
@@ -72,7 +72,7 @@ export function JobRow({ job, isSelected, onSelect, onRemove }: Props) {
         aria-haspopup="menu"
         onClick={openMenu}
       >
-        <PanelIcon name="more" />
+        <Icon name="more" />
       </button>
     </div>
   );

@@ -5,18 +5,18 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import { runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { searchTypes } from "../model/nodetypes";
 import type { NodeType } from "../model/spec";
 import * as api from "../server/api";
 import type { DocumentEntry } from "../server/protocol";
 import { docs, openSaved, setSaved } from "../store/docs";
-import { types } from "../store/types";
+import { types, useWords } from "../store/types";
 import { openDialog, ui } from "../store/ui";
 import { attempt } from "./attempt";
 import { CommandButton } from "./CommandButton";
 import { ago, size } from "./format";
 import { Empty, Panel } from "./Panel";
-import { PanelIcon } from "./PanelIcon";
 import { addType } from "./Search";
 import { TypeDot } from "./TypeDot";
 
@@ -41,6 +41,7 @@ function Filter({ value, onChange, label }: { value: string; onChange(text: stri
 // ---- node types ----------------------------------------------------------------------------------------------
 
 export function Nodes() {
+  useWords();
   const known = useStore(types, (state) => state.types);
   const state = useStore(types, (all) => all.state);
   const error = useStore(types, (all) => all.error);
@@ -255,7 +256,7 @@ function WorkflowRow({ entry, onChanged }: { entry: DocumentEntry; onChanged(): 
   return (
     <li className="row-with-actions" data-workflow={entry.name}>
       <button type="button" className="list-item" onClick={() => void attempt(() => openSaved(entry.name))}>
-        <PanelIcon name="workflows" />
+        <Icon name="workflows" />
         <span className="grow clip">{name}</span>
         <span className="dim">{ago(entry.modified)}</span>
       </button>
@@ -266,7 +267,7 @@ function WorkflowRow({ entry, onChanged }: { entry: DocumentEntry; onChanged(): 
         title={t("library.renameFile", { name })}
         onClick={rename}
       >
-        <PanelIcon name="edit" />
+        <Icon name="edit" />
       </button>
       <button
         type="button"
@@ -275,7 +276,7 @@ function WorkflowRow({ entry, onChanged }: { entry: DocumentEntry; onChanged(): 
         title={t("library.removeFile", { name })}
         onClick={remove}
       >
-        <PanelIcon name="clear" />
+        <Icon name="clear" />
       </button>
     </li>
   );

@@ -5,11 +5,11 @@ import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from
 import { useStore } from "zustand";
 import { commands, runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { keysOf } from "../keys";
 import type { Point } from "../model/types";
 import { closeDialog, ui } from "../store/ui";
 import { type MenuEntry, type MenuTarget, menuFor } from "./menus";
-import { PanelIcon } from "./PanelIcon";
 
 export function Menu() {
   const dialog = useStore(ui, (state) => state.dialog);
@@ -115,7 +115,7 @@ function Entry({ entry, open, onOpen }: { entry: MenuEntry; open: boolean; onOpe
         >
           <span className="menu-mark" />
           <span className="grow">{entry.label}</span>
-          <PanelIcon name="right" />
+          <Icon name="right" />
         </button>
         {open && (
           <div ref={sub} className="menu menu-nested" role="menu" aria-label={entry.label}>
@@ -151,7 +151,7 @@ function Entry({ entry, open, onOpen }: { entry: MenuEntry; open: boolean; onOpe
       onPointerEnter={() => onOpen(false)}
     >
       <span className="menu-mark">
-        {checked && <PanelIcon name="check" />}
+        {checked && <Icon name="check" />}
         {"color" in entry && entry.color !== undefined && (
           <span className="swatch" style={{ background: entry.color || undefined }} />
         )}

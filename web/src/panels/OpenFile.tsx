@@ -3,6 +3,7 @@
 
 import { useMemo, useState } from "react";
 import { useStore } from "zustand";
+import { busy } from "../busy";
 import { addPicture, insertHere, type OpenedFile, openHere } from "../clipboard";
 import { sayError } from "../commands";
 import { t } from "../i18n";
@@ -26,7 +27,7 @@ export function OpenFile({ dialog }: Props) {
   const take = async (put: (part: OpenedFile) => void) => {
     closeDialog("openFile");
     try {
-      put(branch === "" ? opened : await partOf(opened, branch));
+      put(branch === "" ? opened : await busy(partOf(opened, branch)));
     } catch (error) {
       toast("error", t("messages.cannotOpen", { name: opened.name, why: sayError(error) }));
     }
@@ -35,7 +36,7 @@ export function OpenFile({ dialog }: Props) {
     <DialogFrame
       kind="openFile"
       title={t("dialog.openFile.title", { name: opened.name })}
-      onSubmit={() => take(openHere)}
+      onSubmit={() => take((part) => void openHere(part))}
       actions={
         <>
           <Cancel />

@@ -3,9 +3,9 @@
 
 import { type ReactNode, useEffect, useRef } from "react";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import type { PanelName } from "../store/shapes";
 import { ui } from "../store/ui";
-import { PanelIcon } from "./PanelIcon";
 import "./panel.css";
 
 interface Props {
@@ -35,7 +35,7 @@ export function Panel({ name, actions, children }: Props) {
           title={t("panel.close")}
           onClick={() => ui.setState({ panel: null })}
         >
-          <PanelIcon name="close" />
+          <Icon name="close" />
         </button>
       </header>
       <div className="panel-body">{children}</div>

@@ -3,6 +3,7 @@
 
 import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import * as api from "../server/api";
 import { viewUrl } from "../server/api";
 import type { Diff as Difference, JobDetail } from "../server/protocol";
@@ -13,7 +14,6 @@ import { DialogFrame } from "./Dialog";
 import { duration, when } from "./format";
 import { useJob } from "./history";
 import { openJob, type Picture } from "./jobs";
-import { PanelIcon } from "./PanelIcon";
 
 const LONG = 400;
 
@@ -38,7 +38,7 @@ export function PictureView({ dialog }: { dialog: Dialog }) {
       actions={
         <>
           <a className="button" href={url} download={picture.item.filename}>
-            <PanelIcon name="download" />
+            <Icon name="download" />
             {t("gallery.download")}
           </a>
           {picture.job !== "" && (
@@ -69,7 +69,7 @@ export function PictureView({ dialog }: { dialog: Dialog }) {
               aria-label={t("gallery.previous")}
               onClick={() => go(-1)}
             >
-              <PanelIcon name="left" />
+              <Icon name="left" />
             </button>
             <span className="dim number">
               {at + 1} / {all.length}
@@ -81,7 +81,7 @@ export function PictureView({ dialog }: { dialog: Dialog }) {
               aria-label={t("gallery.next")}
               onClick={() => go(1)}
             >
-              <PanelIcon name="right" />
+              <Icon name="right" />
             </button>
           </div>
         </div>

@@ -5,6 +5,7 @@ import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useS
 import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import * as api from "../server/api";
 import { forgetJobs } from "../server/run";
 import { announce } from "../store/page";
@@ -17,7 +18,6 @@ import { type Ended, noteRemoved, useHistory } from "./history";
 import { JOB_ROW, JobRow } from "./JobRow";
 import { cancelWaiting, compareJobs, moveJob } from "./jobs";
 import { Empty, Panel } from "./Panel";
-import { PanelIcon } from "./PanelIcon";
 import { VirtualList } from "./VirtualList";
 
 const UNDO_MS = 10_000;
@@ -182,7 +182,7 @@ function Selection({
           data-action="diff"
           onClick={() => compareJobs(one as JobRun, other as JobRun)}
         >
-          <PanelIcon name="compare" />
+          <Icon name="compare" />
           {t("queue.diff")}
         </button>
       )}
@@ -205,7 +205,7 @@ function Selection({
         </button>
       )}
       <button type="button" className="icon-button" aria-label={t("queue.chooseNone")} onClick={onDone}>
-        <PanelIcon name="close" />
+        <Icon name="close" />
       </button>
     </div>
   );

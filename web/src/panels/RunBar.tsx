@@ -4,6 +4,7 @@ import { useEffect, useRef } from "react";
 import { useStore } from "zustand";
 import { runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { keysOf } from "../keys";
 import { docs } from "../store/docs";
 import { announce, page } from "../store/page";
@@ -11,7 +12,6 @@ import { runs } from "../store/runs";
 import type { RunsState } from "../store/shapes";
 import { openDialog, togglePanel } from "../store/ui";
 import { CommandButton } from "./CommandButton";
-import { PanelIcon } from "./PanelIcon";
 
 const MOST_RUNS = 100;
 
@@ -51,7 +51,7 @@ export function RunBar() {
         title={`${t("command.run.queue")} (${keysOf("run.queue")[0] ?? ""})`}
         onClick={() => void runCommand("run.queue")}
       >
-        <PanelIcon name="play" />
+        <Icon name="play" />
         <span>{run}</span>
       </button>
       <button
@@ -66,7 +66,7 @@ export function RunBar() {
           openDialog({ kind: "menu", at: [box?.left ?? 0, (box?.bottom ?? 0) + 4], target: { kind: "run" } });
         }}
       >
-        <PanelIcon name="down" />
+        <Icon name="down" />
       </button>
       {running > 0 && <CommandButton id="run.interrupt" icon="stop" className="icon-button danger" />}
       <button
@@ -76,7 +76,7 @@ export function RunBar() {
         title={t("run.queueState", { all: running + waiting, running, n: waiting })}
         onClick={() => togglePanel("queue")}
       >
-        <PanelIcon name={paused ? "pause" : "queue"} />
+        <Icon name={paused ? "pause" : "queue"} />
         <span aria-hidden="true">{running + waiting}</span>
       </button>
     </div>

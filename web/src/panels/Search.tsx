@@ -13,7 +13,7 @@ import { type Doc, type Item, layerOf, type NodeId, type Point } from "../model/
 import { edit } from "../store/docs";
 import { announce, page, usedType } from "../store/page";
 import type { SearchRequest } from "../store/shapes";
-import { types } from "../store/types";
+import { types, useWords } from "../store/types";
 import { closeSearch, ui } from "../store/ui";
 import { TypeDot } from "./TypeDot";
 
@@ -28,6 +28,7 @@ export function Search() {
 }
 
 function Palette({ request }: { request: SearchRequest }) {
+  useWords();
   const [query, setQuery] = useState("");
   const [active, setActive] = useState(0);
   const known = useStore(types, (state) => state.types);

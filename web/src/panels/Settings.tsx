@@ -4,10 +4,10 @@
 import { type KeyboardEvent, useMemo, useState } from "react";
 import { commands } from "../commands";
 import { LANGUAGES, t } from "../i18n";
+import { Icon } from "../icons";
 import { bindingsOf, conflicts, keysOfEvent, shown } from "../keys";
 import { DEFAULT_SETTINGS, resetSettings, type Settings, setSetting, useSetting } from "../store/settings";
 import { Panel } from "./Panel";
-import { PanelIcon } from "./PanelIcon";
 
 type Row =
   | { name: keyof Settings; kind: "choice"; options: readonly string[] }
@@ -240,7 +240,7 @@ function KeyRow({ id, label, keys, twice }: KeyRowProps) {
           title={t("keys.resetOne", { name: label })}
           onClick={reset}
         >
-          <PanelIcon name="undo" />
+          <Icon name="undo" />
         </button>
       )}
       {keys.length > 0 && (
@@ -251,7 +251,7 @@ function KeyRow({ id, label, keys, twice }: KeyRowProps) {
           title={t("keys.none", { name: label })}
           onClick={() => setSetting("customKeys", { ...custom, [id]: [] })}
         >
-          <PanelIcon name="clear" />
+          <Icon name="clear" />
         </button>
       )}
       <button

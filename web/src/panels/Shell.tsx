@@ -13,15 +13,16 @@ import {
 } from "react";
 import { useStore } from "zustand";
 import { Boundary } from "../Boundary";
+import { busy } from "../busy";
 import { Canvas } from "../canvas/Canvas";
 import { loadTexts, t, useLanguage } from "../i18n";
+import { Icon, type IconName } from "../icons";
 import { docs } from "../store/docs";
 import { page } from "../store/page";
 import type { PanelName } from "../store/shapes";
 import { ui } from "../store/ui";
 import { CanvasBar } from "./CanvasBar";
 import { FirstRun } from "./FirstRun";
-import { PanelIcon, type PanelIconName } from "./PanelIcon";
 import { ReadOnlyBar } from "./ReadOnlyBar";
 import { RunBar } from "./RunBar";
 import { SidePanel } from "./SidePanel";
@@ -31,7 +32,7 @@ import { Toasts } from "./Toasts";
 /** A part of the page that is fetched when it is first shown, with its texts. */
 function later(load: () => Promise<ComponentType>): LazyExoticComponent<ComponentType> {
   return lazy(async () => {
-    const [part] = await Promise.all([load(), loadTexts()]);
+    const [part] = await busy(Promise.all([load(), loadTexts()]));
     return { default: part };
   });
 }
@@ -53,7 +54,7 @@ const Menu = later(loadMenu);
 const loadDialogs = async () => (await import("./Dialogs")).default;
 const Dialogs = later(loadDialogs);
 const loadSearch = async () => (await import("./Search")).Search;
-const Search = lazy(async () => ({ default: await loadSearch() }));
+const Search = lazy(async () => ({ default: await busy(loadSearch()) }));
 
 /** What the first presses ask for. */
 export const soonWanted = [loadSearch, loadTexts, loadMenu, loadDialogs];
@@ -180,7 +181,7 @@ function RailButton({ name, open }: { name: PanelName; open: boolean }) {
       title={label}
       onClick={() => ui.setState({ panel: open ? null : name })}
     >
-      <PanelIcon name={name satisfies PanelIconName} />
+      <Icon name={name satisfies IconName} />
       <span className="rail-label">{label}</span>
     </button>
   );

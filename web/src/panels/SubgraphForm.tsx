@@ -4,12 +4,12 @@
 import { useState } from "react";
 import { useStore } from "zustand";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { socketsOf, typeOf } from "../model/nodetypes";
 import { addSubInput, addSubOutput, exposeWidget, hideWidget, removeSubSlot, renameSubSlot } from "../model/subgraph";
 import type { Doc, DocNode, Sub, SubSlot } from "../model/types";
 import { edit } from "../store/docs";
 import { types } from "../store/types";
-import { PanelIcon } from "./PanelIcon";
 import { TypeDot } from "./TypeDot";
 
 interface Place {
@@ -80,7 +80,7 @@ export function SubgraphEnds({ tab, layer, readOnly, sub }: Place & { sub: Sub }
                 });
               }}
             >
-              <PanelIcon name="plus" />
+              <Icon name="plus" />
             </button>
           </div>
           <ul className="list">
@@ -135,7 +135,7 @@ function End(props: {
           })
         }
       >
-        <PanelIcon name="close" />
+        <Icon name="close" />
       </button>
     </li>
   );

@@ -6,11 +6,11 @@ import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 import { runCommand } from "../commands";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { layerOf, type NodeId, ROOT } from "../model/types";
 import { activate, docs, moveTab } from "../store/docs";
 import { keyAt, openDialog, setPath, ui } from "../store/ui";
 import { CommandButton } from "./CommandButton";
-import { PanelIcon } from "./PanelIcon";
 
 const NO_PATH: NodeId[] = [];
 /** How far the pointer moves before a press on a tab becomes a drag, in pixels. */
@@ -43,7 +43,7 @@ export function Tabs() {
         data-command="menu.main"
         onClick={openMenu}
       >
-        <PanelIcon name="menu" />
+        <Icon name="menu" />
       </button>
       <nav className="doc-tabs" aria-label={t("shell.tabs")}>
         <ul>
@@ -155,7 +155,7 @@ function Tab({ id, mark, onDrag }: TabProps) {
         title={t("tab.close", { name: tab.title })}
         onClick={() => void runCommand("file.close", id)}
       >
-        <PanelIcon name="close" />
+        <Icon name="close" />
       </button>
     </li>
   );
@@ -190,7 +190,7 @@ export function Breadcrumb() {
         {names.map((name, depth) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a place in the path is what it is
           <li key={depth}>
-            <PanelIcon name="right" />
+            <Icon name="right" />
             <button
               type="button"
               className="link-button"

@@ -4,10 +4,10 @@
 import { useEffect } from "react";
 import { useStore } from "zustand";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import { page } from "../store/page";
 import type { UiState } from "../store/shapes";
 import { dismissToast, ui } from "../store/ui";
-import { PanelIcon } from "./PanelIcon";
 
 type Toast = UiState["toasts"][number];
 
@@ -39,7 +39,7 @@ function ToastView({ toast }: { toast: Toast }) {
   }, [toast.id, stays]);
   return (
     <div className={`toast ${toast.level}`} data-toast={toast.level} role={stays ? "alert" : "status"}>
-      <PanelIcon name={toast.level === "info" ? "info" : "warning"} />
+      <Icon name={toast.level === "info" ? "info" : "warning"} />
       <span className="toast-text">{toast.text}</span>
       {toast.action && (
         <button
@@ -59,7 +59,7 @@ function ToastView({ toast }: { toast: Toast }) {
         aria-label={t("shell.dismiss")}
         onClick={() => dismissToast(toast.id)}
       >
-        <PanelIcon name="close" />
+        <Icon name="close" />
       </button>
     </div>
   );

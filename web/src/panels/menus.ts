@@ -77,6 +77,7 @@ function mainMenu(): MenuEntry[] {
     { command: "file.save" },
     { command: "file.saveAs" },
     { command: "file.export" },
+    { command: "file.exportApi" },
     { command: "file.rename" },
     { command: "file.copy" },
     { command: "file.report" },

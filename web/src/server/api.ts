@@ -4,7 +4,7 @@
 import { parseJson } from "../model/comfy";
 import type { Json, JsonObject, Problem } from "../model/types";
 import type { OutputItem } from "../store/shapes";
-import type { Api, ApiCall, Changes, Control, Edit, Job, JobDetail, ObjectInfo, Opened, Submission } from "./protocol";
+import type { Api, ApiCall, Changes, Control, Edit, Job, JobDetail, Opened, Submission } from "./protocol";
 
 /** The server refused, or could not be reached (status 0). */
 export class ServerError extends Error {
@@ -161,13 +161,26 @@ export function check(document: JsonObject, targets?: string[], stop?: Stop): Pr
   return send("POST", "/api/loom/check", { graph: document, ...(targets && { targets }) }, stop);
 }
 
+/** A document in the API format, as ComfyUI's scripts send it. */
+export function exported(document: JsonObject): Promise<Answer<"POST /api/loom/export">> {
+  return send("POST", "/api/loom/export", { graph: document });
+}
+
 /**
- * All node types. "kept": as the browser has them from the last time, however old; "fresh": as the server has them now,
- * which costs no download where nothing changed.
+ * All node types, without words. "kept": as the browser has them from the last time, however old; "fresh": as the server
+ * has them now, which costs no download where nothing changed.
  */
-export async function objectInfo(age: "kept" | "fresh"): Promise<{ types: ObjectInfo; etag: string }> {
-  const answer = await reach("/object_info", { cache: age === "kept" ? "force-cache" : "no-cache" });
-  return { types: (await answer.json()) as ObjectInfo, etag: answer.headers.get("ETag") ?? "" };
+export async function nodeTypes(
+  age: "kept" | "fresh",
+): Promise<{ types: Answer<"GET /api/loom/types">; etag: string }> {
+  const answer = await reach("/api/loom/types", { cache: age === "kept" ? "force-cache" : "no-cache" });
+  return { types: (await answer.json()) as Answer<"GET /api/loom/types">, etag: answer.headers.get("ETag") ?? "" };
+}
+
+/** What node types say of themselves to people. */
+export async function nodeWords(): Promise<Answer<"GET /api/loom/types/words">> {
+  const answer = await reach("/api/loom/types/words", { cache: "no-cache" });
+  return (await answer.json()) as Answer<"GET /api/loom/types/words">;
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ export interface Check {
   targets?: string[] | null;
 }
 
+export interface Export {
+  graph: Record<string, unknown>;
+}
+
 export interface Control {
   pause?: "no" | "after_job" | "after_node" | null;
   cancel?: {
@@ -364,6 +368,50 @@ export interface InputOptions {
 
 /** type, or the choices of a combo; then options, which may be absent */
 export type InputDeclaration = [string | Array<string | number>, InputOptions?];
+
+/** a node type without words; what is not so is left out */
+export interface BriefNode {
+  input: {
+    required: Record<string, InputDeclaration>;
+    optional?: Record<string, InputDeclaration>;
+  };
+  output: string[];
+  category: string;
+  input_order?: Record<string, string[]>;
+  /** left out: its id */
+  display_name?: string;
+  /** left out: the types */
+  output_name?: string[];
+  output_is_list?: boolean[];
+  /** left out: it came with the package */
+  python_module?: string;
+  output_node?: boolean;
+  deprecated?: boolean;
+  experimental?: boolean;
+  search_aliases?: string[];
+  loom?: {
+    repeat?: {
+      pattern: string;
+      types: string;
+      minimum: number;
+      maximum: number;
+    };
+    former_ids?: string[];
+    file?: Record<string, {
+      folder: string;
+      upload: boolean;
+    }>;
+    prompt?: string[];
+    /** left out: what is called seed or noise_seed */
+    seed?: string[];
+  };
+}
+
+export interface NodeWords {
+  description?: string;
+  inputs?: Record<string, string>;
+  outputs?: string[];
+}
 
 /** finer facts of sockets; a value that begins with "$" is a variable of the node; from: the file input by whose file an output's facets are known */
 export interface Facets {
@@ -706,6 +754,16 @@ export interface Api {
       report: Note[];
     };
   };
+  /** A document as ComfyUI's POST /prompt takes it. */
+  "POST /api/loom/export": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Export;
+    answer: {
+      prompt: Record<string, unknown>;
+      report: Note[];
+    };
+  };
   /** All node types, and the packs that could not be loaded. */
   "GET /api/loom/nodes": {
     path: Record<never, never>;
@@ -866,6 +924,20 @@ export interface Api {
     query: Record<never, never>;
     body: undefined;
     answer: Blob;
+  };
+  /** All node types in brief, as the editor wants them first. */
+  "GET /api/loom/types": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Record<string, BriefNode>;
+  };
+  /** What node types say of themselves to people. */
+  "GET /api/loom/types/words": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Record<string, NodeWords>;
   };
   /** Whether jobs are taken, and what runs. */
   "GET /api/loom/queue": {

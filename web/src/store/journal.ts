@@ -1,17 +1,19 @@
 // The journal: every edit of every open document in the browser's database, within milliseconds and before anything
-// else happens to it, so that neither a crash nor a reload loses work or the way back. Knows no screen and no server.
+// else happens to it, so that neither a crash nor a reload loses work or the way back. A second copy goes into files
+// (`copy.ts`), for when the database was killed before it had the last edits, or is gone. Knows no screen and no server.
 //
 // By document: `heads` (what it is called, who writes it, how far), `checkpoints` (the document at some entry),
 // `stacks` (undo and redo at some earlier entry), `entries` (every edit, undo and redo since the older of the two, each
 // written at once: `entries.ts`; all else takes its turn: `lane.ts`). One browser tab writes a document: a head and a
 // fence before its entries name it. Long texts stand in `pieces`; see `pieces.ts` for why no record is long.
 
+import type { Copy } from "./copy";
 import { answerOf, changing, committed, openDatabase } from "./database";
 import { fence, Steps, stepKeys } from "./entries";
 import { Lane } from "./lane";
 import { deleteGently, deleteTexts, isLong, PIECE, type TextRef, writeText } from "./pieces";
-import { type CheckpointText, PARTS, readDocument, type StackText } from "./reading";
-import type { Head, Pending, Place, SessionRecord } from "./records";
+import { contentText, PARTS, readDocument, stackText } from "./reading";
+import type { Head, Mark, Pending, Place, SessionRecord } from "./records";
 import type { OpenDoc } from "./shapes";
 import type { Step } from "./steps";
 
@@ -36,19 +38,6 @@ const RETRY_MS = 3_000;
 /** How soon what was handed to the system is also forced to the disk itself. */
 const SYNC_MS = 500;
 
-/** Where the journal of a document stands, in this tab. */
-interface Mark {
-  seq: number;
-  checkpoint: number;
-  stack: number;
-  /** Entries until the next checkpoint: long documents are written more seldom. */
-  every: number;
-  /** A checkpoint is on its way. */
-  busy: boolean;
-  /** What waits for a long text before it, in order; a place without an item is one whose text is being written. */
-  held: { item?: Pending }[];
-}
-
 export class Journal {
   private readonly lane: Lane;
   private readonly steps: Steps;
@@ -60,6 +49,9 @@ export class Journal {
   private retry: ReturnType<typeof setTimeout> | null = null;
   private sync: ReturnType<typeof setTimeout> | null = null;
   private troubled = false;
+  /** The second copy of what is edited, once that is loaded; null also where there can be none. */
+  private copy: Copy | null = null;
+  private loading: Promise<void> | null = null;
 
   private constructor(
     private database: IDBDatabase,
@@ -68,7 +60,9 @@ export class Journal {
     private readonly events: JournalEvents,
   ) {
     const onLost = (id: string, unsaved: number) => {
-      if (this.marks.delete(id)) events.onLost(id, unsaved);
+      if (!this.marks.delete(id)) return;
+      this.copy?.end(id, "drop");
+      events.onLost(id, unsaved);
     };
     const onWritten = (ids: string[]) => {
       if (ids.length > 0) events.onWritten(ids);
@@ -89,7 +83,13 @@ export class Journal {
 
   /** Throws when the browser has no database for us. */
   static async open(writer: string, events: JournalEvents): Promise<Journal> {
-    return new Journal(await openDatabase(), writer, events);
+    const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("copies");
+    const copied = folder().catch(() => null);
+    const journal = new Journal(await openDatabase(), writer, events);
+    // Where nothing was ever copied, nothing is loaded for it.
+    if (await copied) await journal.load();
+    await journal.copy?.recover(journal.database);
+    return journal;
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------
@@ -109,6 +109,7 @@ export class Journal {
    */
   async restore(id: string, adopt: boolean): Promise<OpenDoc | null> {
     if (adopt && this.marks.has(id)) await this.drain();
+    if (adopt) await this.copy?.repair(this.database, id);
     const transaction = adopt ? changing(this.database, PARTS) : this.database.transaction(PARTS);
     const found = await readDocument(transaction, id, !adopt);
     if (found === null) return null;
@@ -155,26 +156,32 @@ export class Journal {
     const { id } = open;
     const mark = this.marks.get(id);
     if (mark === undefined) return;
+    const text = step.op === "edit" ? JSON.stringify(step.entry) : "";
+    if (this.copy === null) void this.load().then(() => this.copy?.begin(id));
+    else this.copy.step(open, step.op, text);
     if (this.torn.has(id)) {
       this.retryLater();
       return;
     }
     mark.seq += 1;
     const { seq } = mark;
-    const text = step.op === "edit" ? JSON.stringify(step.entry) : "";
     this.steps.append({ id, seq, op: step.op, edits: open.edits }, text);
     if (!mark.busy && seq - mark.checkpoint >= mark.every) this.track(this.checkpoint(open, mark));
   }
 
   /** Change what a document is called, where it was saved, or that it is closed. */
   change(id: string, head: Partial<Pick<Head, "title" | "file" | "savedEdit" | "closed" | "edits">>): void {
-    if (this.marks.has(id)) this.put({ id, head });
+    if (!this.marks.has(id)) return;
+    this.copy?.head(id, head);
+    this.put({ id, head });
   }
 
   /** Forget that this tab writes the document. */
   release(id: string): void {
     this.torn.delete(id);
     this.marks.delete(id);
+    // What could not be written here is there, until another tab writes it.
+    this.copy?.end(id, "close");
   }
 
   /** Whether this tab writes the document, as far as it knows. */
@@ -222,6 +229,7 @@ export class Journal {
 
   async remove(id: string): Promise<void> {
     this.marks.delete(id);
+    this.copy?.end(id, "remove");
     const whole = ["heads", "checkpoints", "stacks", "views"];
     const transaction = changing(this.database, whole);
     for (const name of whole) transaction.objectStore(name).delete(id);
@@ -264,20 +272,10 @@ export class Journal {
     if (mark === undefined) return;
     const { id, title, file, edits, savedEdit } = open;
     const { seq } = mark;
+    const { writer } = this;
     const now = Date.now();
     const [content, stacks] = [contentText(open), stackText(open)];
-    const fresh = {
-      id,
-      writer: this.writer,
-      seq,
-      title,
-      file,
-      edits,
-      savedEdit,
-      opened: now,
-      changed: now,
-      closed: null,
-    };
+    const fresh = { id, writer, seq, title, file, edits, savedEdit, opened: now, changed: now, closed: null };
     Object.assign(mark, { checkpoint: seq, stack: seq, every: Math.max(CHECKPOINT_EVERY, content.length / PIECE) });
     if (!isLong(content) && !isLong(stacks)) {
       this.put({ id, fresh, checkpoint: { id, seq, text: content }, stack: { id, seq, text: stacks } });
@@ -318,6 +316,15 @@ export class Journal {
     } finally {
       mark.busy = false;
     }
+  }
+
+  /** Fetch what writes and reads the second copy, once. */
+  private load(): Promise<void> {
+    const loaded = async () => {
+      this.copy = (await import("./copy")).openCopy(this.writer, this.events.current);
+    };
+    this.loading ??= loaded().catch(() => undefined);
+    return this.loading;
   }
 
   private track(work: Promise<unknown>): void {
@@ -381,12 +388,4 @@ export class Journal {
       // The database was closed, e.g. by a newer page; what matters more says so itself.
     }
   }
-}
-
-function contentText({ doc, report, missing }: OpenDoc): string {
-  return JSON.stringify({ doc, report, missing } satisfies CheckpointText);
-}
-
-function stackText({ past, future }: OpenDoc): string {
-  return JSON.stringify({ past, future } satisfies StackText);
 }

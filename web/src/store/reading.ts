@@ -14,6 +14,14 @@ export const PARTS = ["heads", "checkpoints", "stacks", "entries", "pieces"];
 export type CheckpointText = Pick<OpenDoc, "doc" | "report" | "missing">;
 export type StackText = Pick<OpenDoc, "past" | "future">;
 
+export function contentText({ doc, report, missing }: CheckpointText): string {
+  return JSON.stringify({ doc, report, missing } satisfies CheckpointText);
+}
+
+export function stackText({ past, future }: StackText): string {
+  return JSON.stringify({ past, future } satisfies StackText);
+}
+
 export interface Found {
   open: Omit<OpenDoc, "readOnly">;
   head: Head;

@@ -1,4 +1,4 @@
-// What the journal's object stores hold, and what is handed over to be written. Types only.
+// What the journal's object stores hold, what is handed over to be written, and how far that is. Types only.
 
 import type { NodeId } from "../model/types";
 import type { TextRef } from "./pieces";
@@ -64,4 +64,17 @@ export interface Pending {
   head?: Partial<Head>;
   /** Called when it is written, or will not be. */
   done?(written: boolean): void;
+}
+
+/** Where the journal of a document stands, in this tab. */
+export interface Mark {
+  seq: number;
+  checkpoint: number;
+  stack: number;
+  /** Entries until the next checkpoint: long documents are written more seldom. */
+  every: number;
+  /** A checkpoint is on its way. */
+  busy: boolean;
+  /** What waits for a long text before it, in order; a place without an item is one whose text is being written. */
+  held: { item?: Pending }[];
 }

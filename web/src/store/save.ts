@@ -4,7 +4,7 @@
 import { t } from "../i18n";
 import { readUi } from "../model/comfy";
 import { type JsonObject, ROOT } from "../model/types";
-import { documents, ServerError, templates } from "../server/api";
+import { documents, exported, ServerError, templates } from "../server/api";
 import type { Missing, Note } from "../server/protocol";
 import { docs, isChanged, openDoc, openOf, replaceOpen, setSaved } from "./docs";
 import { settings } from "./settings";
@@ -112,11 +112,12 @@ export async function resolveConflict(
   return false;
 }
 
-/** Give the document to the user as a file. */
-export async function exportDoc(tab: string): Promise<void> {
+/** Give the document to the user as a file; `api`: in the format in which scripts send it. */
+export async function exportDoc(tab: string, format: "ui" | "api" = "ui"): Promise<void> {
   const open = openOf(tab);
   if (open === undefined) return;
-  const text = JSON.stringify(await asFile(open), null, 2);
+  const file = await asFile(open);
+  const text = JSON.stringify(format === "ui" ? file : (await exported(file)).prompt, null, 2);
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const link = document.createElement("a");
   link.href = address;

@@ -129,6 +129,8 @@ export interface TypesState {
   types: NodeTypes;
   state: "loading" | "ready" | "failed";
   error: string;
+  /** How often words were put into the types, whose objects stay the same. */
+  worded: number;
 }
 
 // ---- runs ----------------------------------------------------------------------------------------------------

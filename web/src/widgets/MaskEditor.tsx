@@ -3,8 +3,8 @@
 
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { t } from "../i18n";
+import { Icon, type IconName } from "../icons";
 import { type FilePlace, ServerError, uploadMask } from "../server/api";
-import { Icon, type IconName } from "./icons";
 import { MaskStage, type Tool } from "./MaskStage";
 import { type Loaded, loadMasked, maskFile, maskName } from "./mask_picture";
 import { type Area, coverage, invert, newStep, paintRectangle, type Step, swap, whole, withStep } from "./strokes";

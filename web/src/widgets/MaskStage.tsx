@@ -10,8 +10,9 @@ import {
   useRef,
   useState,
 } from "react";
+import { noFlicks } from "../flick";
 import { t } from "../i18n";
-import { Icon } from "./icons";
+import { Icon } from "../icons";
 import { type Loaded, paintMask } from "./mask_picture";
 import { type Area, type Brush, newStep, paintLine, type Step, whole } from "./strokes";
 
@@ -81,7 +82,11 @@ export function MaskStage({ loaded, changed, tool, brush, onStep }: MaskStagePro
     };
     // React's own wheel listeners are passive and could not keep the page from scrolling.
     element?.addEventListener("wheel", wheel, { passive: false });
-    return () => element?.removeEventListener("wheel", wheel);
+    const allowFlicks = element && noFlicks(element);
+    return () => {
+      element?.removeEventListener("wheel", wheel);
+      allowFlicks?.();
+    };
   }, [zoom]);
 
   function onStage(event: PointerEvent): Point {

@@ -3,9 +3,9 @@
 
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import type { WidgetSpec } from "../model/spec";
 import type { ControlProps } from ".";
-import { Icon } from "./icons";
 import { Popup } from "./popup";
 
 type Option = string | number | boolean;

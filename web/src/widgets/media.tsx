@@ -5,13 +5,13 @@ import { type ClipboardEvent, type DragEvent, lazy, Suspense, useRef, useState }
 import { createPortal } from "react-dom";
 import { Boundary } from "../Boundary";
 import { t } from "../i18n";
+import { Icon } from "../icons";
 import type { WidgetSpec } from "../model/spec";
 import { type FilePlace, ServerError, upload, viewUrl } from "../server/api";
 import { refreshTypes } from "../store/types";
 import { toast } from "../store/ui";
 import type { ControlProps } from ".";
 import { Choice } from "./choice";
-import { Icon } from "./icons";
 import "./media.css";
 
 const MaskEditor = lazy(() => import("./MaskEditor"));

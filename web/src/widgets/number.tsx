@@ -1,11 +1,12 @@
 // Whole and real numbers in one row: drag sideways, click to type (expressions too), arrows to step; a slider where the
 // declaration asks for one; for seeds what becomes of them before the next run. Knows no store.
 
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useCallback, useRef, useState } from "react";
+import { noFlicks } from "../flick";
 import { t } from "../i18n";
+import { Icon, type IconName } from "../icons";
 import type { Json, SeedControl } from "../model/types";
 import type { ControlProps } from ".";
-import { Icon, type IconName } from "./icons";
 import {
   asNumber,
   dragged,
@@ -87,7 +88,13 @@ function NumberField(props: ControlProps<NumberSpec>) {
   const { spec, value, label, disabled, onChange, describedBy, input } = props;
   const [draft, setDraft] = useState<{ text: string; typed: boolean } | null>(null);
   const [moving, setMoving] = useState<Json>(null);
-  const drag = useRef<{ x: number; from: Json; moved: boolean; latest: Json } | null>(null);
+  const drag = useRef<{ x: number; y: number; from: Json; moved: boolean; latest: Json } | null>(null);
+  const field = useCallback((element: HTMLDivElement) => {
+    // A finger that goes up or down scrolls the form.
+    const isSideways = ({ clientX, clientY }: Touch) =>
+      drag.current !== null && Math.abs(clientX - drag.current.x) > Math.abs(clientY - drag.current.y);
+    return noFlicks(element, isSideways);
+  }, []);
   const shown = moving ?? value;
   const slider = spec.kind === "float" && spec.slider;
 
@@ -104,7 +111,7 @@ function NumberField(props: ControlProps<NumberSpec>) {
   function down(event: PointerEvent<HTMLDivElement>) {
     if (disabled || event.button !== 0 || !event.isPrimary) return;
     event.currentTarget.setPointerCapture(event.pointerId);
-    drag.current = { x: event.clientX, from: value, moved: false, latest: value };
+    drag.current = { x: event.clientX, y: event.clientY, from: value, moved: false, latest: value };
   }
   function move(event: PointerEvent<HTMLDivElement>) {
     const state = drag.current;
@@ -170,6 +177,7 @@ function NumberField(props: ControlProps<NumberSpec>) {
   const text = formatNumber(shown, spec);
   return (
     <div
+      ref={field}
       className={moving === null ? "w-drag" : "w-drag moving"}
       role="spinbutton"
       tabIndex={disabled ? -1 : 0}

@@ -1,5 +1,5 @@
-// Pictures for panels and the bars: 16 by 16, one line, in the color of the text around them. Decoration only: the
-// button that holds one carries the label. Knows no component.
+// The small pictures on buttons: 16 by 16, one line, in the color of the text around them. Decoration only: the button
+// that holds one carries the label. Knows no component.
 
 const PATHS = {
   queue: "M2.5 3.5h11M2.5 7h7M2.5 10.5h7M11 8.5l3 2-3 2z",
@@ -43,11 +43,21 @@ const PATHS = {
   check: "M3 8.5L6.5 12 13 4.5",
   compare: "M8 2v12M2.5 4H6v8H2.5zM10 4h3.5v8H10z",
   download: "M8 3v7M4.5 7L8 10.5 11.5 7M3 13.5h10",
+  die: "M4.5 2.5h7a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2v-7a2 2 0 0 1 2-2zM5.5 5.3v.4M10.5 10.3v.4M8 7.8v.4M10.5 5.3v.4M5.5 10.3v.4",
+  lock: "M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
+  shuffle: "M2 4.5h2.5l6 7H14M2 11.5h2.5l1.6-1.9M9 6.2l1.5-1.7H14M12 2.5l2 2-2 2M12 9.5l2 2-2 2",
+  upload: "M8 11V3M4.5 6L8 2.5 11.5 6M3 11v2.5h10V11",
+  brush: "M13.5 2.5L7 9M6.5 8.5c1 .2 1.5.9 1.6 1.8.1 1.8-1.6 3.2-5.6 3.2 1.2-.7 1.3-1.5 1.5-2.6.2-1.3 1.2-2.5 2.5-2.4z",
+  erase: "M6 13.5h7.5M3.2 9.8l6-6.5 3.7 3.4-6 6.5H5.5L3.2 11.2z",
+  invert: "M8 2.5a5.5 5.5 0 0 1 0 11zM8 2.5a5.5 5.5 0 0 0 0 11",
+  fill: "M3 13.5h10M4 8l4.5-4.5L12 7l-4.5 4.5zM13 10v1.5",
+  box: "M3 3h10v10H3z",
+  table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 3.5v9",
 } as const;
 
-export type PanelIconName = keyof typeof PATHS;
+export type IconName = keyof typeof PATHS;
 
-export function PanelIcon({ name }: { name: PanelIconName }) {
+export function Icon({ name }: { name: IconName }) {
   return (
     <svg
       viewBox="0 0 16 16"
