@@ -189,6 +189,15 @@ test("the search ranks beginnings before what is inside, and takes all words", (
   ).toEqual(["VAEDecode", "KSampler"]);
 });
 
+test("the search puts a type whose whole name is written before those whose names go on", () => {
+  const known = readTypes({
+    TextEncode: { display_name: "Text Encode (Prompt)" },
+    TextEncodeMore: { display_name: "TextEncodeMore" },
+  } as unknown as JsonObject);
+  expect(searchTypes(known, "TextEncode").map((type) => type.id)).toEqual(["TextEncode", "TextEncodeMore"]);
+  expect(searchTypes(known, "text encode (prompt)")[0]?.id).toBe("TextEncode");
+});
+
 test("the search for an end of a link gives what can be joined to it", () => {
   const from = searchTypes(types, "", { link: { type: "LATENT", end: "output" } });
   expect(from.map((type) => type.id)).toContain("VAEDecode");

@@ -23,6 +23,7 @@ const entriesOf = new WeakMap<NodeTypes, Entry[]>();
 /** Return the types that match all words, the best first; without words all, the latest used first. */
 export function searchTypes(types: NodeTypes, query: string, options: TypeSearch = {}): NodeType[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const whole = words.join(" ");
   const recent = new Map((options.recent ?? []).map((id, place) => [id, place]));
   const found: { type: NodeType; score: number }[] = [];
   for (const entry of entries(types)) {
@@ -37,6 +38,8 @@ export function searchTypes(types: NodeTypes, query: string, options: TypeSearch
       score += rank;
     }
     if (score < 0) continue;
+    // Who writes all of a name means that type, and none whose name goes on.
+    if (whole !== "" && (entry.title === whole || entry.id === whole)) score -= 10;
     const place = recent.get(entry.type.id);
     if (place !== undefined) score -= words.length ? 0.5 : 1000 - place;
     if (entry.type.deprecated) score += 10_000;
