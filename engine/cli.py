@@ -91,6 +91,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--smoke", action="store_true", help="shrink the run by FILE's .smoke.json")
     run.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; picked when left out")
     run.add_argument("--cache", metavar="off|ram|disk[:SIZE]", help="what to remember, and how much; ram by default")
+    _add_budget(run)
     run.add_argument(
         "--allow-pickle",
         action="store_true",
@@ -147,8 +148,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--no-token", action="store_true", help="ask nobody; refused unless on a loopback address")
     serve.add_argument("--allow-host", metavar="NAME", action="append", help="a further name the server is reached by")
     serve.add_argument(
-        "--preview-method", metavar="none|auto", choices=("none", "auto", "latent2rgb", "taesd"), default="none",
-        help="auto: send previews also to ComfyUI clients that never said they know them",
+        "--preview-method", metavar="auto|latent2rgb|taesd|none", choices=("auto", "latent2rgb", "taesd", "none"),
+        help="what shows unfinished pictures; all but none send them also to clients that never said they know them",
     )  # fmt: skip
     serve.add_argument("--paused", action="store_true", help="start with the queue paused")
     serve.add_argument(
@@ -158,6 +159,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--out", metavar="DIR", help="write pictures here instead of the data folder's output")
     serve.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps, ...; picked when left out")
     serve.add_argument("--cache", metavar="off|ram|disk[:SIZE]", help="what to remember, and how much; disk by default")
+    _add_budget(serve)
     serve.add_argument(
         "--allow-pickle", action="store_true", default=None, help="let a restricted reader open pickled weights"
     )
@@ -203,6 +205,12 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     convert.add_argument("--json", action="store_true", help="print what was done, and what did not map, as JSON")
     _add_folders(convert)
+
+
+def _add_budget(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--vram-budget", metavar="SIZE", help="device memory that weights may take, such as 6G; by default what is free"
+    )
 
 
 def _add_folders(command: argparse.ArgumentParser) -> None:

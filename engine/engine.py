@@ -25,7 +25,9 @@ from .headers import HeaderFacets
 from .library import load
 from .library import registry as all_nodes
 from .memory.device import accelerators, empty_caches, pick_device
+from .memory.residency import InPlace, Residence, Residency
 from .memory.software import software
+from .memory.transfer import transfer_to
 from .model_paths import read_extra_paths
 from .node.registry import Registry
 from .run.cache import Cache
@@ -33,12 +35,14 @@ from .run.cancel import CancelToken
 from .run.events import Sink
 from .run.executor import Executor, RunResult
 from .settings import CacheChoice, Settings, load_settings, parse_cache
-from .store import TorchStore
+from .store import DeviceAccount, TorchStore
 from .values import check_value
 
-__all__ = ["Engine", "make_cache"]
+__all__ = ["Engine", "make_cache", "make_residence"]
 
-_SHARE = 4  # of the machine's memory, and of the device's, one part in this many may hold cached values
+_SHARE = 4  # of the machine's memory, one part in this many may hold cached values
+_HOST_SHARE = 2  # the same where another device computes: the machine's memory then holds its models too
+_WORKING = 8  # of the device's memory, one part in this many is left to what is computed
 _FALLBACK_BYTES = 2 << 30  # where the system does not tell its memory
 
 
@@ -71,7 +75,9 @@ class Engine:
             self.cache: Cache | None = cache
         else:
             wanted = choice if isinstance(choice, CacheChoice) else self.settings.cache
-            self.cache = make_cache(wanted, self.device, self.settings.data_dir / "cache" / "values")
+            folder = self.settings.data_dir / "cache" / "values"
+            self.cache = make_cache(wanted, self.device, folder, self.settings.vram_budget)
+        self.residence = make_residence(self.device, self.cache, self.settings.vram_budget)
         self._facets = HeaderFacets(self.folders, self.settings.allow_pickle)
         self.executor = Executor(
             self.registry,
@@ -83,6 +89,8 @@ class Engine:
             store=self.cache.store if self.cache is not None else TorchStore(),
             allowed=("pickle",) if self.settings.allow_pickle else (),
             versions=partial(software, self.device),
+            residence=self.residence,
+            preview_method=self.settings.preview_method,
         )
 
     def builder(self) -> GraphBuilder:
@@ -166,6 +174,7 @@ class Engine:
                 self.cache.clear_models()
         if models or cache:
             gc.collect()  # networks are full of cycles
+            self.residence.free()
         empty_caches()
 
     def close(self) -> None:
@@ -180,19 +189,44 @@ class Engine:
         self.close()
 
 
-def make_cache(choice: CacheChoice | str, device: str, folder: Path) -> Cache | None:
-    """Return the cache that a setting asks for, with budgets for this machine; None when it is off."""
+def make_cache(choice: CacheChoice | str, device: str, folder: Path, vram_budget: int | None = None) -> Cache | None:
+    """Return the cache that a setting asks for, with budgets for this machine; None when it is off.
+
+    vram_budget: of the device, in bytes, for values and weights together; None is what the device has, less a share for
+    what is computed.
+    """
     if isinstance(choice, str):
         choice = parse_cache(choice)
     if choice.mode == "off":
         return None
+    share = _SHARE if torch.device(device).type == "cpu" else _HOST_SHARE
     return Cache(
         TorchStore(),
-        ram_bytes=choice.ram_bytes if choice.ram_bytes is not None else _machine_bytes() // _SHARE,
-        device_bytes=_device_bytes(device) // _SHARE,
+        ram_bytes=choice.ram_bytes if choice.ram_bytes is not None else _machine_bytes() // share,
+        device_bytes=_device_bytes(device) - _working_bytes(device) if vram_budget is None else vram_budget,
         disk_bytes=choice.disk_bytes if choice.mode == "disk" else 0,
         folder=folder if choice.mode == "disk" else None,
     )
+
+
+def make_residence(device: str, cache: Cache | None = None, vram_budget: int | None = None) -> Residence:
+    """Return what brings weights to a device, within a budget in bytes; on the processor they are there already.
+
+    cache: whose ledger counts them too. vram_budget: None is what is free, less a share for what is computed.
+    """
+    kind = torch.device(device)
+    if kind.type == "cpu":
+        return InPlace()
+    account = None if cache is None else DeviceAccount(cache)
+    working = _working_bytes(device)
+    transfer = transfer_to(kind)
+    if vram_budget is None and transfer.free_bytes() is None:
+        vram_budget = _device_bytes(device) - working  # the device does not tell what is free
+    return Residency(transfer, vram_budget, working_bytes=working, account=account)
+
+
+def _working_bytes(device: str) -> int:
+    return _device_bytes(device) // _WORKING
 
 
 def _machine_bytes() -> int:

@@ -7,21 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .models.arch import ARCHITECTURES, UNET, VAE
-from .models.detect import detect
+from .models.facets import shape_facets
 from .models.weights import open_weights
 from .node.context import Files
 
 __all__ = ["HeaderFacets"]
-
-# Keys whose shape tells the channels of the latent: (key, axis), the first that is there counts.
-_LATENT = (
-    (f"{UNET}out.2.weight", 0),
-    ("out.2.weight", 0),
-    ("conv_out.weight", 0),
-    (f"{VAE}decoder.conv_in.weight", 1),
-    ("decoder.conv_in.weight", 1),
-)
 
 
 class HeaderFacets:
@@ -41,11 +31,5 @@ class HeaderFacets:
         key = (str(path), stat.st_size, stat.st_mtime_ns)
         if key not in self._known:
             shapes = open_weights(path, allow_pickle=self._allow_pickle).shapes
-            found = detect(ARCHITECTURES, shapes, path.name)
-            # A lone text encoder or autoencoder may serve several families.
-            facets = {"family": found.name.rpartition(" ")[0]} if found.kind in ("checkpoint", "unet") else {}
-            channels = next((shapes[key][axis] for key, axis in _LATENT if key in shapes), None)
-            if channels is not None:
-                facets["latent"] = str(channels)
-            self._known[key] = facets
+            self._known[key] = shape_facets(shapes, path.name)
         return self._known[key]

@@ -24,6 +24,7 @@ DISK_BYTES = 10 * GIB  # a few hundred SDXL latents and texts, or some ten thous
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": GIB, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _MODES = ("off", "ram", "disk")
+_PREVIEWS = ("auto", "latent2rgb", "taesd", "none")
 _PATHS = ("extra_model_paths", "nodes")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -46,7 +47,10 @@ class Settings:
 
     data_dir: the folder that holds models, pictures and caches. device: "cpu", "cuda:0", "mps", ...; None picks one
     when it is first needed. extra_model_paths: files in ComfyUI's yaml format. nodes: more folders of node packs.
-    allow_pickle: whether weights may come from pickles, which then only a restricted reader opens.
+    allow_pickle: whether weights may come from pickles, which then only a restricted reader opens. vram_budget: bytes
+    of the device's memory that weights and kept values may take; None leaves it to the device. preview_method: what
+    shows unfinished pictures: "taesd" a small decoder in models/vae_approx, "latent2rgb" a colour for each cell, "auto"
+    the first where it is there, "none" nothing.
     """
 
     data_dir: Path
@@ -55,6 +59,8 @@ class Settings:
     extra_model_paths: tuple[Path, ...] = ()
     nodes: tuple[Path, ...] = ()
     allow_pickle: bool = False
+    vram_budget: int | None = None
+    preview_method: str = "auto"
 
     @property
     def node_folders(self) -> tuple[Path, ...]:
@@ -97,7 +103,7 @@ def load_settings(
     settings = _with_values(Settings(data_dir), _read_file(data_dir / "settings.toml"), "settings.toml", data_dir)
     from_env: dict[str, Any] = {
         name: _parts(env[f"LATENTLOOM_{name.upper()}"]) if name in _PATHS else env[f"LATENTLOOM_{name.upper()}"]
-        for name in ("device", "cache", "allow_pickle", *_PATHS)
+        for name in ("device", "cache", "allow_pickle", "vram_budget", "preview_method", *_PATHS)
         if env.get(f"LATENTLOOM_{name.upper()}")
     }
     settings = _with_values(settings, from_env, "environment", Path.cwd())
@@ -139,6 +145,10 @@ def _with_values(settings: Settings, values: Mapping[str, Any], source: str, bas
     for name, value in values.items():
         if name == "cache" and isinstance(value, str):
             changes[name] = parse_cache(value)
+        elif name == "preview_method" and value not in _PREVIEWS:
+            raise UserError("S004", f'{source}, "{name}"', " or ".join(_PREVIEWS), brief(value), "Name one of these.")
+        elif name == "vram_budget":
+            changes[name] = _bytes(value, f'{source}, "{name}"')
         elif name == "allow_pickle":
             changes[name] = _switch(value, f'{source}, "{name}"')
         elif name in _PATHS:
@@ -152,6 +162,15 @@ def _with_values(settings: Settings, values: Mapping[str, Any], source: str, bas
         else:
             raise UserError("S004", f'{source}, "{name}"', "text", brief(value), "Mend the value.")
     return replace(settings, **changes)
+
+
+def _bytes(value: Any, where: str) -> int:
+    if isinstance(value, str):
+        value = parse_size(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        expected = 'a size above 0, such as "6G"'
+        raise UserError("S004", where, expected, brief(value), "Mend the value, or leave it out for no limit.")
+    return value
 
 
 def _switch(value: Any, where: str) -> bool:

@@ -21,15 +21,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save_file
 
+from .memory.residency import InPlace, Residency
+from .run.cache import Cache
 from .run.ledger import DEVICE, RAM, Part
 from .run.lists import Many
 from .run.plain import PlainStore, Unsavable, decode, encode
 
-__all__ = ["TorchStore"]
+__all__ = ["DeviceAccount", "TorchStore"]
 
 _LARGE = 1024  # bytes from which a plain object is counted by itself
 # What these refer to is code or is shared by the whole process: not held by a value.
 _CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, torch.dtype, torch.device)
+_SHARED = (*_CODE, InPlace, Residency)
 
 
 class _OffDevice(NamedTuple):
@@ -168,13 +171,28 @@ class TorchStore(PlainStore):
         return found
 
 
+class DeviceAccount:
+    """Has the cache's ledger count weights on the device, and move its own values out for them."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def reserve(self, what: Hashable, nbytes: int) -> None:
+        """Count bytes that weights are about to take, whether or not the cache can make all the room."""
+        self._cache.reserve((Part(what, nbytes, DEVICE),))
+
+    def release(self, what: Hashable, nbytes: int) -> None:
+        """Take back what was counted under the same name."""
+        self._cache.release((Part(what, nbytes, DEVICE),))
+
+
 def _reached(value: Any) -> Iterator[Any]:
     """Yield a value and everything it holds, each object once; what lies inside a tensor is not looked at."""
     seen: set[int] = set()
     stack = [value]
     while stack:
         item = stack.pop()
-        if id(item) in seen or isinstance(item, _CODE):
+        if id(item) in seen or isinstance(item, _SHARED):
             continue
         seen.add(id(item))
         yield item

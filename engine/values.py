@@ -20,8 +20,10 @@ from .diffusion.guidance import Guider as GuiderClass
 from .diffusion.sample import Sampler as SamplerClass
 from .errors import brief
 from .models.autoencoder import Autoencoder
+from .models.controlled import ControlModel
 from .models.denoiser import DiffusionModel
 from .models.text import TextEncoder
+from .models.text_stack import TextStack
 from .models.upscaler import Upscaler
 from .node.socket import ANY, Socket
 
@@ -29,6 +31,7 @@ __all__ = [
     "Anything",
     "Clip",
     "Conditioning",
+    "ControlNet",
     "Features",
     "Guider",
     "Image",
@@ -36,6 +39,7 @@ __all__ = [
     "Mask",
     "Model",
     "Noise",
+    "OneClip",
     "Sampler",
     "Sigmas",
     "UpscaleModel",
@@ -54,8 +58,12 @@ travel on.
 Conditioning = Annotated[list[Any], Socket("CONDITIONING", {"family": "$family"})]
 """[[tensor [b l d], {"pooled_output": [b d], "area": ..., ...}], ...]"""
 Model = Annotated[DiffusionModel, Socket("MODEL", {"latent": "$latent", "family": "$family"})]
-Clip = Annotated[TextEncoder, Socket("CLIP", {"family": "$family"})]
+Clip = Annotated[TextEncoder | TextStack, Socket("CLIP", {"family": "$family"})]
+"""One text encoder, or those of a family that has several."""
+OneClip = Annotated[TextEncoder, Socket("CLIP", {"family": "$family"})]
+"""One text encoder, for nodes that cannot work with several; they say so."""
 Vae = Annotated[Autoencoder, Socket("VAE", {"latent": "$latent"})]
+ControlNet = Annotated[ControlModel, Socket("CONTROL_NET", {"family": "$family"})]
 Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
 """1-D float, one more than steps, falling, the last usually 0."""
 Noise = Annotated[NoiseClass, Socket("NOISE")]
@@ -191,6 +199,7 @@ _CHECKS: Mapping[str, Callable[[object], str | None]] = MappingProxyType(
         "MODEL": _offers("a diffusion model", "denoise", "latent"),
         "CLIP": _offers("a text encoder", "encode", "with_skip"),
         "VAE": _offers("an autoencoder", "encode", "decode"),
+        "CONTROL_NET": _offers("a ControlNet", "network", "with_"),
         "UPSCALE_MODEL": _offers("an upscale model", "upscale", "scale"),
         "NOISE": _offers("a noise source", "seed", "generate_noise"),
         "GUIDER": _offers("a guider", "model", "sample"),

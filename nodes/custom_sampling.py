@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from ..engine.diffusion.generate import add_noise as noised
 from ..engine.diffusion.generate import sample_custom
-from ..engine.diffusion.guidance import BasicGuider, CFGGuider, DualCFGGuider
+from ..engine.diffusion.guidance import BasicGuider, CFGGuider, DualCFGGuider, PerpNegGuider
 from ..engine.diffusion.noise import NoNoise, RandomNoise
 from ..engine.diffusion.samplers import sampler_named
 from ..engine.node.context import Context
@@ -126,6 +126,25 @@ def dual_cfg_guider(
     style: how the two differences combine.
     """
     return DualCFGGuider(model, cond1, cond2, negative, cfg_conds, cfg_cond2_negative, style)
+
+
+@node("PerpNegGuider", title="PerpNegGuider", category="_for_testing", lane="cpu", experimental=True)
+def perp_neg_guider(
+    *,
+    model: Model,
+    positive: Conditioning,
+    negative: Conditioning,
+    empty_conditioning: Conditioning,
+    cfg: Cfg = 8.0,
+    neg_scale: Amount = 1.0,
+) -> Guider:
+    """Follow a prompt; of the negative one, only what does not speak against it counts.
+
+    empty_conditioning: an empty prompt.
+    cfg: how strictly the prompt is followed.
+    neg_scale: how strongly the rest of the negative prompt counts.
+    """
+    return PerpNegGuider(model, positive, negative, empty_conditioning, cfg, neg_scale)
 
 
 @node("KSamplerSelect", title="KSamplerSelect", category="sampling/custom_sampling/samplers", lane="cpu")

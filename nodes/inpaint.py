@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -63,20 +63,43 @@ def inpaint_model_conditioning(
     latent = {"samples": vae.encode(pixels)}
     if noise_mask:
         latent["noise_mask"] = hole
-    shown = [[[cond, {**facts, **seen}] for cond, facts in given] for given in (positive, negative)]
+    shown = [_with(given, **seen) for given in (positive, negative)]
     return InpaintParts(shown[0], shown[1], latent)
+
+
+@node("InstructPixToPixConditioning", title="InstructPixToPixConditioning", category="conditioning/instructpix2pix")
+def instruct_pix_to_pix_conditioning(
+    *, positive: Conditioning, negative: Conditioning, vae: Vae, pixels: Image
+) -> InpaintParts:
+    """Show an instruct-pix2pix model the picture that the prompt tells it to change.
+
+    pixels: cut, around the centre, to whole latent cells.
+    latent: an empty one of the picture's size.
+    """
+    pixels = _centred(pixels, vae.downscale)
+    encoded = vae.encode(pixels[..., :3])
+    shown = [_with(given, concat_latent_image=encoded) for given in (positive, negative)]
+    return InpaintParts(shown[0], shown[1], {"samples": torch.zeros_like(encoded)})
+
+
+def _with(conditioning: Conditioning, **facts: Any) -> Conditioning:
+    return [[cond, {**own, **facts}] for cond, own in conditioning]
 
 
 def _cropped(pixels: torch.Tensor, mask: torch.Tensor, cell: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pictures and mask [m 1 h w] cut, around the centre, to whole latent cells."""
-    height, width = (size // cell * cell for size in pixels.shape[1:3])
-    top, left = (size % cell // 2 for size in pixels.shape[1:3])
     planes = mask.to(pixels).reshape(-1, 1, mask.shape[-2], mask.shape[-1])
     hole = resize(planes, pixels.shape[2], pixels.shape[1], "bilinear")
     if hole.shape[0] > 1:
         hole = repeat_to(hole, pixels.shape[0])
-    rows, columns = slice(top, top + height), slice(left, left + width)
-    return pixels[:, rows, columns], hole[..., rows, columns]
+    return _centred(pixels, cell), _centred(hole.movedim(1, -1), cell).movedim(-1, 1)
+
+
+def _centred(pixels: torch.Tensor, cell: int) -> torch.Tensor:
+    """Return pictures [b h w c] cut, around the centre, to whole latent cells."""
+    height, width = (size // cell * cell for size in pixels.shape[1:3])
+    top, left = (size % cell // 2 for size in pixels.shape[1:3])
+    return pixels[:, top : top + height, left : left + width]
 
 
 def _blanked(pixels: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:

@@ -35,6 +35,22 @@ def empty_latent_image(
     return {"samples": torch.zeros(batch_size, 4, height // CELL_PX, width // CELL_PX)}
 
 
+@node("EmptySD3LatentImage", title="EmptySD3LatentImage", category="latent/sd3", lane="cpu")
+def empty_sd3_latent_image(
+    *,
+    width: Annotated[int, Int(16, 16384, step=16)] = 1024,
+    height: Annotated[int, Int(16, 16384, step=16)] = 1024,
+    batch_size: Annotated[int, Int(1, 4096)] = 1,
+) -> Latent:
+    """Make an empty latent of 16 channels, for SD3 and Flux.
+
+    width: of the picture, in pixels.
+    height: of the picture, in pixels.
+    batch_size: how many pictures to make at once.
+    """
+    return {"samples": torch.zeros(batch_size, 16, height // CELL_PX, width // CELL_PX)}
+
+
 @node("LatentUpscale", title="Upscale Latent", category="latent")
 def latent_upscale(
     *,

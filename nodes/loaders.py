@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 
 from ..engine.memory.device import pick_device
-from ..engine.models.load import load_checkpoint, load_text_encoder, load_unet, load_vae
-from ..engine.models.save import save_checkpoint, write_safetensors
+from ..engine.models.load import Loaded, load_checkpoint, load_text_encoders, load_unet, load_vae
+from ..engine.models.load_text import TextOptions
+from ..engine.models.save import save_checkpoint, text_files, write_safetensors
 from ..engine.node.context import Context
 from ..engine.node.declare import node
 from ..engine.node.socket import FileFacets, Socket
@@ -23,6 +26,13 @@ EIGHT_BITS = {
     "fp8_e4m3fn_fast": torch.float8_e4m3fn,
     "fp8_e5m2": torch.float8_e5m2,
 }
+ONE_CLIP = (
+    "stable_diffusion", "stable_cascade", "sd3", "stable_audio", "mochi", "ltxv", "pixart", "cosmos", "lumina2", "wan",
+    "hidream", "chroma", "ace", "omnigen2", "qwen_image", "hunyuan_image",
+)  # fmt: skip
+TWO_CLIPS = ("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image")
+Encoder = Annotated[str, File("text_encoders", MODEL_FILES)]
+Placed = Literal["default", "cpu"] | None
 
 
 class Checkpoint(NamedTuple):
@@ -33,22 +43,32 @@ class Checkpoint(NamedTuple):
     VAE: Annotated[Any, Socket("VAE"), FileFacets("ckpt_name")]
 
 
+class Folder(NamedTuple):
+    """The three parts of a folder."""
+
+    MODEL: Annotated[Any, Socket("MODEL")]
+    CLIP: Annotated[Any, Socket("CLIP")]
+    VAE: Annotated[Any, Socket("VAE")]
+
+
 @node("CheckpointLoaderSimple", title="Load Checkpoint", category="loaders", lane="io")
 def checkpoint_loader_simple(
     *, ckpt_name: Annotated[str, File("checkpoints", MODEL_FILES)], context: Context
 ) -> Checkpoint:
-    """Load a checkpoint: the diffusion model, its text encoder and its autoencoder.
+    """Load a checkpoint: the diffusion model, its text encoders and its autoencoder.
 
-    ckpt_name: a file of models/checkpoints.
+    ckpt_name: a file of models/checkpoints. SD3's and Flux's may hold no text encoders; load those beside it.
     """
-    path = context.files.find("checkpoints", ckpt_name)
-    loaded = load_checkpoint(
-        path,
-        device=pick_device(context.device),
-        allow_pickle=context.allows("pickle"),
-        embedding_folders=context.files.roots("embeddings"),
-    )
-    return Checkpoint(loaded.model, loaded.clip, loaded.vae)
+    return Checkpoint(*_whole(context.files.find("checkpoints", ckpt_name), context))
+
+
+@node("DiffusersLoader", title="DiffusersLoader", category="advanced/loaders/deprecated", lane="io", deprecated=True)
+def diffusers_loader(*, model_path: Annotated[str, File("diffusers", ())], context: Context) -> Folder:
+    """Load a model in the layout of diffusers: a folder with a sub-folder for each part.
+
+    model_path: a folder of models/diffusers.
+    """
+    return Folder(*_whole(context.files.find("diffusers", model_path), context))
 
 
 @node("VAELoader", title="Load VAE", category="loaders", lane="io")
@@ -60,7 +80,8 @@ def vae_loader(
     vae_name: a file of models/vae.
     """
     path = context.files.find("vae", vae_name)
-    return load_vae(path, device=pick_device(context.device), allow_pickle=context.allows("pickle"))
+    device, allow = pick_device(context.device), context.allows("pickle")
+    return load_vae(path, device=device, allow_pickle=allow, residence=context.residence)
 
 
 @node("UNETLoader", title="Load Diffusion Model", category="advanced/loaders", lane="io")
@@ -77,7 +98,8 @@ def unet_loader(
         that store them so; memory and speed stay those of "default".
     """
     path = context.files.find("diffusion_models", unet_name)
-    model = load_unet(path, device=pick_device(context.device), allow_pickle=context.allows("pickle"))
+    device, allow = pick_device(context.device), context.allows("pickle")
+    model = load_unet(path, device=device, allow_pickle=allow, residence=context.residence)
     eight = EIGHT_BITS.get(weight_dtype)
     if eight is None:
         return model
@@ -91,39 +113,97 @@ def unet_loader(
 @node("CLIPLoader", title="Load CLIP", category="advanced/loaders", lane="io")
 def clip_loader(
     *,
-    clip_name: Annotated[str, File("text_encoders", MODEL_FILES)],
-    type: Annotated[str, Choice(("stable_diffusion",))] = "stable_diffusion",
-    device: Literal["default", "cpu"] | None = "default",
+    clip_name: Encoder,
+    type: Annotated[str, Choice(ONE_CLIP)] = "stable_diffusion",
+    device: Placed = "default",
     context: Context,
 ) -> Annotated[Any, Socket("CLIP"), FileFacets("clip_name")]:
     """Load a text encoder.
 
     clip_name: a file of models/text_encoders.
-    type: the family of models it serves.
+    type: the family of models it serves: stable_diffusion (SD1.x, SD2.x, the SDXL refiner) or sd3; the others are
+        refused.
     device: "cpu" keeps it off the accelerator.
     """
-    path = context.files.find("text_encoders", clip_name)
-    wanted = "cpu" if device == "cpu" else context.device
-    return load_text_encoder(
-        path,
-        device=pick_device(wanted),
-        allow_pickle=context.allows("pickle"),
-        embedding_folders=context.files.roots("embeddings"),
-    )
+    return _text_encoders([clip_name], type, device, context)
+
+
+@node("DualCLIPLoader", title="DualCLIPLoader", category="advanced/loaders", lane="io")
+def dual_clip_loader(
+    *,
+    clip_name1: Encoder,
+    clip_name2: Encoder,
+    type: Annotated[str, Choice(TWO_CLIPS)] = "sdxl",
+    device: Placed = "default",
+    context: Context,
+) -> Annotated[Any, Socket("CLIP")]:
+    """Load two text encoders that work together; which is which shows in the files.
+
+    clip_name1: a file of models/text_encoders.
+    clip_name2: a file of models/text_encoders.
+    type: the family of models they serve: sdxl (CLIP-L and bigG), sd3 (two of CLIP-L, bigG and T5) or flux (CLIP-L
+        and T5); the others are refused.
+    device: "cpu" keeps them off the accelerator.
+    """
+    return _text_encoders([clip_name1, clip_name2], type, device, context)
+
+
+@node("TripleCLIPLoader", title="TripleCLIPLoader", category="advanced/loaders", lane="io")
+def triple_clip_loader(
+    *, clip_name1: Encoder, clip_name2: Encoder, clip_name3: Encoder, context: Context
+) -> Annotated[Any, Socket("CLIP")]:
+    """Load SD3's three text encoders, CLIP-L, bigG and T5; which is which shows in the files.
+
+    clip_name1: a file of models/text_encoders.
+    clip_name2: a file of models/text_encoders.
+    clip_name3: a file of models/text_encoders.
+    """
+    return _text_encoders([clip_name1, clip_name2, clip_name3], "sd3", "default", context)
 
 
 @node("CheckpointSave", title="Save Checkpoint", category="advanced/model_merging", effect=True, lane="io")
 def checkpoint_save(
     *, model: Model, clip: Clip, vae: Vae, filename_prefix: str = "checkpoints/ComfyUI", context: Context
 ) -> None:
-    """Save a diffusion model, its text encoder and its autoencoder as one file in the output folder.
+    """Save a diffusion model, its text encoders and its autoencoder as one file in the output folder.
 
     filename_prefix: may hold sub-folders; existing files are never overwritten.
     """
     goal = place(context.files.directory("output"), filename_prefix)
     text = metadata(context.prompt, context.extra)
-    name = publish(goal, ".safetensors", lambda path: save_checkpoint(path, model, clip, vae, model.dtype, text))
+    name = publish(goal, ".safetensors", lambda path: save_checkpoint(path, model, clip, vae, None, text))
     context.output("files", [{"filename": name, "subfolder": goal.subfolder, "type": "output"}])
+
+
+@node("ModelSave", title="ModelSave", category="advanced/model_merging", effect=True, lane="io")
+def model_save(*, model: Model, filename_prefix: str = "diffusion_models/ComfyUI", context: Context) -> None:
+    """Save a diffusion model alone as a file in the output folder; the node for diffusion models reads it.
+
+    filename_prefix: may hold sub-folders; existing files are never overwritten.
+    """
+    goal = place(context.files.directory("output"), filename_prefix)
+    text = metadata(context.prompt, context.extra)
+    name = publish(goal, ".safetensors", lambda path: save_checkpoint(path, model, dtype=None, metadata=text))
+    context.output("files", [{"filename": name, "subfolder": goal.subfolder, "type": "output"}])
+
+
+@node("CLIPSave", title="CLIPSave", category="advanced/model_merging", effect=True, lane="io")
+def clip_save(*, clip: Clip, filename_prefix: str = "clip/ComfyUI", context: Context) -> None:
+    """Save text encoders, each as a file of its own in the output folder.
+
+    filename_prefix: may hold sub-folders; the encoder's name follows it, and existing files are never overwritten.
+    """
+    text = {"format": "pt", **metadata(context.prompt, context.extra)}
+    files = []
+    for kind, state in text_files(clip).items():
+        goal = place(context.files.directory("output"), f"{filename_prefix}_{kind}")
+
+        def write(path: Path, state: Mapping[str, torch.Tensor] = state) -> object:
+            return write_safetensors(path, state, text)
+
+        name = publish(goal, ".safetensors", write)
+        files.append({"filename": name, "subfolder": goal.subfolder, "type": "output"})
+    context.output("files", files)
 
 
 @node("VAESave", title="Save VAE", category="advanced/model_merging", effect=True, lane="io")
@@ -137,3 +217,30 @@ def vae_save(*, vae: Vae, filename_prefix: str = "vae/ComfyUI_vae", context: Con
     state = {name: weight.detach().cpu().contiguous() for name, weight in vae.network.state_dict().items()}
     name = publish(goal, ".safetensors", lambda path: write_safetensors(path, state, text))
     context.output("files", [{"filename": name, "subfolder": goal.subfolder, "type": "output"}])
+
+
+def _whole(path: Path, context: Context) -> Loaded:
+    """Return the parts of a checkpoint, a file or a folder."""
+    return load_checkpoint(
+        path,
+        device=pick_device(context.device),
+        allow_pickle=context.allows("pickle"),
+        embedding_folders=context.files.roots("embeddings"),
+        tokenizer_folders=context.files.roots("text_encoders"),
+        residence=context.residence,
+    )
+
+
+def _text_encoders(names: Sequence[str], kind: str, device: Placed, context: Context) -> Any:
+    """Return the encoders of some files as one value; "cpu" keeps them off the accelerator."""
+    return load_text_encoders(
+        [context.files.find("text_encoders", name) for name in names],
+        kind,
+        device=pick_device("cpu" if device == "cpu" else context.device),
+        options=TextOptions(
+            embedding_folders=context.files.roots("embeddings"),
+            tokenizer_folders=context.files.roots("text_encoders"),
+            allow_pickle=context.allows("pickle"),
+        ),
+        residence=context.residence,
+    )

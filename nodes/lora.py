@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 from ..engine.models.lora import Applied, Lora, apply_lora, load_lora, unused_text
 from ..engine.models.text import TextEncoder
+from ..engine.models.text_stack import TextStack
 from ..engine.node.context import Context
 from ..engine.node.declare import node
 from ..engine.node.widget import File, Float
@@ -43,7 +44,7 @@ def lora_loader(
     if strength_model == 0 and strength_clip == 0:
         return Patched(model, clip)
     lora = _read(lora_name, context)
-    applied = apply_lora(lora, model, clip, strength_model, strength_clip)
+    applied: Applied[TextEncoder | TextStack] = apply_lora(lora, model, clip, strength_model, strength_clip)
     _tell(lora, applied.unused, context)
     assert applied.clip is not None  # as one was given
     return Patched(applied.model, applied.clip)

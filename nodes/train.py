@@ -27,7 +27,7 @@ from ..engine.models.unet import UNet
 from ..engine.node.context import Context
 from ..engine.node.declare import node
 from ..engine.node.widget import Float, Int, Seed, Slider
-from ..engine.values import Clip, Image, Model, Vae
+from ..engine.values import Image, Model, OneClip, Vae
 from .train_data import Dataset
 from .train_watch import checked, curve, finished, folder_of, hooks, learner
 
@@ -57,7 +57,7 @@ class TrainedDiffusion(NamedTuple):
     """A denoiser with its text encoder, and how their loss fell."""
 
     MODEL: Model
-    CLIP: Clip
+    CLIP: OneClip
     curve: Image
 
 
@@ -108,10 +108,10 @@ def train_autoencoder(
     """
     checked(dataset, vae.downscale)
     normalise = normalise and part == "both"
-    if normalise and not vae.network.config.quant_conv:
+    if normalise and not vae.full.config.quant_conv:
         expected, got = "an autoencoder with 1x1 convolutions around its latent", "one without"
         raise UserError("D021", 'input "vae"', expected, got, "Turn normalise off.", input="vae")
-    network = learner(vae.network)
+    network = learner(vae.full, vae.device)
     settings = VAESettings(batch_size, kl=kl_weight, part=part, jitter=jitter, precision=precision)
     optimizer = OptimizerSettings(learning_rate, warm_up, schedule, decay_fraction=_decay(decay_share))
     folder = folder_of(context, name)
@@ -134,7 +134,7 @@ def train_autoencoder(
 def train_denoiser(
     *,
     model: Model,
-    clip: Clip,
+    clip: OneClip,
     vae: Vae,
     dataset: Dataset,
     steps: Steps = 12000,
@@ -179,8 +179,8 @@ def train_denoiser(
     checkpoint_every: steps between two checkpoints.
     resume: go on from the newest checkpoint of that name; off removes them and starts anew.
     """
-    unet = learner(_fitting(model, clip, vae, checked(dataset, vae.downscale) // vae.downscale))
-    text = learner(clip.network)
+    unet = learner(fitting(model, clip, vae, checked(dataset, vae.downscale) // vae.downscale), model.device)
+    text = learner(clip.network, clip.device)
     settings = DiffusionSettings(batch_size, caption_dropout, precision=precision)
     optimizer = OptimizerSettings(learning_rate, warm_up, schedule, decay_fraction=_decay(decay_share))
     loss = DiffusionLoss(model.process, model.prediction, timesteps, min_snr_gamma or None)
@@ -219,7 +219,7 @@ def _decay(share: float) -> float:
     return max(share, 1e-9)
 
 
-def _fitting(model: DiffusionModel, clip: TextEncoder, vae: Autoencoder, cells: int) -> UNet:
+def fitting(model: DiffusionModel, clip: TextEncoder, vae: Autoencoder, cells: int) -> UNet:
     """Return the model's network if all parts can be trained together. cells: side of a latent.
 
     Raises: UserError D032 when they do not fit.
@@ -238,8 +238,10 @@ def _fitting(model: DiffusionModel, clip: TextEncoder, vae: Autoencoder, cells: 
     if vae.latent_channels != form.in_channels or vae.downscale != model.latent.downscale:
         expected = f"{form.in_channels} latent channels of {model.latent.downscale} pixels"
         raise unfit("vae", expected, f"{vae.latent_channels} of {vae.downscale}")
-    if not vae.network.config.quant_conv:
+    if not vae.full.config.quant_conv:
         raise unfit("vae", "an autoencoder with 1x1 convolutions around its latent", "one without")
+    if not isinstance(clip, TextEncoder):
+        raise unfit("clip", "one text encoder", "several")
     if clip.network.config.width != form.context_dim:
         raise unfit("clip", f"a text encoder of width {form.context_dim}", clip.network.config.width)
     if clip.skip != 1:

@@ -22,9 +22,11 @@ from ..engine.node.context import Context
 N = TypeVar("N", bound=nn.Module)
 
 
-def learner(network: N) -> N:
-    """Return a float32 copy that learns. What came along the wire stays as it is, and may be a view of a file."""
-    return copy.deepcopy(network).float().requires_grad_(requires_grad=True)
+def learner(network: N, device: torch.device) -> N:
+    """Return a float32 copy that learns, on `device`. What came along the wire stays as it is, and may be a view of a
+    file.
+    """
+    return copy.deepcopy(network).to(device, torch.float32).requires_grad_(requires_grad=True)
 
 
 def finished(network: N) -> N:

@@ -30,7 +30,8 @@ def upscale_model_loader(
     model_name: a file of models/upscale_models.
     """
     path = context.files.find("upscale_models", model_name)
-    return load_upscaler(path, device=pick_device(context.device), allow_pickle=context.allows("pickle"))
+    device, pickle = pick_device(context.device), context.allows("pickle")
+    return load_upscaler(path, device=device, allow_pickle=pickle, residence=context.residence)
 
 
 @node("ImageUpscaleWithModel", title="Upscale Image (using Model)", category="image/upscaling")

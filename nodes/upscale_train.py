@@ -138,7 +138,7 @@ def train_upscale_model(
     checkpoint_every: steps between two checkpoints.
     resume: go on from the newest checkpoint of that name; off removes them and starts anew.
     """
-    network = learner(upscale_model.network)
+    network = learner(upscale_model.network, upscale_model.device)
     filters = tuple(kind for kind in FILTERS if made_small_by in ("both", kind))
     settings = UpscaleSettings(
         batch_size, float(loss == "absolute"), float(loss == "squared"), filters=filters, precision=precision
@@ -154,7 +154,7 @@ def train_upscale_model(
     context.progress(begin, steps)
     watch = hooks(context, "upscaling loss")
     losses = train_upscaler(network, upscale_model.scale, dataset, settings, loop, optimizer, watch)
-    return TrainedUpscaler(upscale_model.with_(finished(network)), curve(losses, "upscaling loss"))
+    return TrainedUpscaler(Upscaler(finished(network), upscale_model.name), curve(losses, "upscaling loss"))
 
 
 @node("LoomSaveUpscaleModel", title="Save Upscale Model", category="training", effect=True, lane="io")

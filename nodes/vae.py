@@ -37,8 +37,10 @@ def vae_encode_tiled(
 ) -> Latent:
     """Turn pictures into latents piece by piece, when they do not fit into memory at once.
 
+    The result is that of the whole: each layer runs over all pieces before the next begins.
+
     tile_size: of a piece, in pixels.
-    overlap: how far neighbouring pieces blend, in pixels.
+    overlap: how far neighbouring pieces blend, in pixels, where the layers do not fit into the machine's memory either.
     temporal_size: for video autoencoders; a picture has no frames to cut.
     temporal_overlap: for video autoencoders.
     """
@@ -57,8 +59,10 @@ def vae_decode_tiled(
 ) -> Image:
     """Turn latents into pictures piece by piece, when they do not fit into memory at once.
 
+    The result is that of the whole: each layer runs over all pieces before the next begins.
+
     tile_size: of a piece, in pixels of the picture.
-    overlap: how far neighbouring pieces blend, in pixels; at most a quarter of a piece.
+    overlap: how far neighbouring pieces blend, in pixels, where the layers do not fit into the machine's memory either.
     temporal_size: for video autoencoders; a picture has no frames to cut.
     temporal_overlap: for video autoencoders.
     """

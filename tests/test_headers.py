@@ -95,3 +95,86 @@ def test_parts_that_do_not_belong_together_are_found_before_anything_runs(folder
     (problem,) = validate(graph, nodes, folders, HeaderFacets(folders))
     assert (problem.code, problem.node_id, problem.input) == ("G012", "5", "vae")
     assert "16" in problem.got
+
+
+SDXL = {
+    "input_blocks.0.0.weight": (8, 4, 3, 3),
+    "time_embed.0.weight": (8, 8),
+    "middle_block.0.in_layers.0.weight": (8,),
+    "output_blocks.0.0.in_layers.0.weight": (8,),
+    "out.2.weight": (4, 8, 3, 3),
+    "label_emb.0.0.weight": (8, 2816),
+}
+SD3 = {
+    UNET + "joint_blocks.0.context_block.attn.qkv.weight": (8, 8),
+    UNET + "x_embedder.proj.weight": (8, 16, 2, 2),
+    UNET + "context_embedder.weight": (8, 8),
+    UNET + "pos_embed": (1, 4, 8),
+    UNET + "final_layer.linear.weight": (64, 8),
+    VAE + "encoder.conv_in.weight": (8, 3, 3, 3),
+    VAE + "decoder.conv_in.weight": (8, 16, 3, 3),
+}
+CONTROL = {
+    "control_model.input_hint_block.0.weight": (8, 3, 3, 3),
+    "control_model.middle_block.1.proj_in.weight": (8, 8, 1, 1),
+}
+
+
+@pytest.fixture
+def problems(folders, tmp_path):
+    nodes = registry(tmp_path / "cache")
+
+    def check(document):
+        found = validate(read_api(document, nodes), nodes, folders, HeaderFacets(folders))
+        return [(problem.code, problem.node_id, problem.got) for problem in found]
+
+    return check
+
+
+def sampled(model, positive, latent):
+    return {"class_type": "KSampler", "inputs": {
+        "model": model, "positive": positive, "negative": positive, "latent_image": latent, "seed": 0, "steps": 1,
+        "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
+    }}  # fmt: skip
+
+
+def test_a_four_channel_latent_into_sd3_is_found(put, problems):
+    put("checkpoints", "sd3.safetensors", SD3)
+    put("vae", "old.safetensors", {"decoder.conv_in.weight": (8, 4, 3, 3), "decoder.mid.block_1.norm1.weight": (8,)})
+    document = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd3.safetensors"}},
+        "2": {"class_type": "VAELoader", "inputs": {"vae_name": "old.safetensors"}},
+        "3": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64}},
+        "4": {"class_type": "VAEEncode", "inputs": {"pixels": ["3", 0], "vae": ["2", 0]}},
+        "5": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["1", 1]}},
+        "6": sampled(["1", 0], ["5", 0], ["4", 0]),
+        "7": {"class_type": "VAEDecode", "inputs": {"samples": ["6", 0], "vae": ["1", 2]}},
+        "8": {"class_type": "PreviewImage", "inputs": {"images": ["7", 0]}},
+    }
+    ((code, node, got),) = problems(document)
+    assert (code, node, got) == ("G012", "6", "latent 4")
+    document["4"]["inputs"]["vae"] = ["1", 2]
+    assert problems(document) == []
+
+
+def test_a_controlnet_of_sd1_on_sdxl_is_found(put, problems):
+    put("diffusion_models", "xl.safetensors", SDXL)
+    put("checkpoints", "one.safetensors", SD1)
+    put("controlnet", "canny.safetensors", CONTROL)
+    document = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "one.safetensors"}},
+        "2": {"class_type": "UNETLoader", "inputs": {"unet_name": "xl.safetensors", "weight_dtype": "default"}},
+        "3": {"class_type": "ControlNetLoader", "inputs": {"control_net_name": "canny.safetensors"}},
+        "4": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["1", 1]}},
+        "5": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64}},
+        "6": {"class_type": "ControlNetApply", "inputs": {
+            "conditioning": ["4", 0], "control_net": ["3", 0], "image": ["5", 0], "strength": 1.0}},
+        "7": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "8": sampled(["2", 0], ["6", 0], ["7", 0]),
+        "9": {"class_type": "VAEDecode", "inputs": {"samples": ["8", 0], "vae": ["1", 2]}},
+        "10": {"class_type": "PreviewImage", "inputs": {"images": ["9", 0]}},
+    }  # fmt: skip
+    found = problems(document)
+    assert {(code, node) for code, node, _ in found} == {("G012", "8")}
+    document["8"]["inputs"]["model"] = ["1", 0]
+    assert problems(document) == []

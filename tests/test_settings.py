@@ -1,9 +1,11 @@
 """Settings: the order of sources, sizes, and refusals that say what to do."""
 
+import argparse
 import dataclasses
 
 import pytest
 
+from latentloom.engine.commands.compose import settings_for
 from latentloom.engine.errors import UserError
 from latentloom.engine.settings import CacheChoice, Settings, load_settings, parse_cache, parse_size
 
@@ -39,6 +41,27 @@ def test_pickles_are_refused_unless_asked_for(tmp_path, text, allowed):
     assert build(tmp_path, environment={"LATENTLOOM_ALLOW_PICKLE": text}).allow_pickle is allowed
     assert build(tmp_path, flags={"allow_pickle": None}).allow_pickle is False
     assert build(tmp_path, file="allow_pickle = true\n").allow_pickle is True
+
+
+def test_the_preview_method_is_one_of_four(tmp_path):
+    assert build(tmp_path).preview_method == "auto"
+    assert build(tmp_path, environment={"LATENTLOOM_PREVIEW_METHOD": "none"}).preview_method == "none"
+    assert build(tmp_path, flags={"preview_method": "taesd"}).preview_method == "taesd"
+    with pytest.raises(UserError, match=r"S004 .*auto or latent2rgb or taesd or none.*'fast'"):
+        build(tmp_path, file='preview_method = "fast"\n')
+
+
+def test_the_command_line_chooses_the_preview_method(tmp_path):
+    assert settings_for(argparse.Namespace(data_dir=tmp_path, preview_method="taesd")).preview_method == "taesd"
+    assert settings_for(argparse.Namespace(data_dir=tmp_path, preview_method=None)).preview_method == "auto"
+
+
+def test_a_budget_for_the_device_is_a_size(tmp_path):
+    assert build(tmp_path).vram_budget is None
+    assert build(tmp_path, file='vram_budget = "6G"\n').vram_budget == 6 << 30
+    assert build(tmp_path, environment={"LATENTLOOM_VRAM_BUDGET": "512M"}).vram_budget == 512 << 20
+    assert build(tmp_path, flags={"vram_budget": "1.5G"}, file="vram_budget = 1000\n").vram_budget == 3 << 29
+    assert build(tmp_path, file="vram_budget = 1000\n").vram_budget == 1000
 
 
 def test_settings_are_frozen(tmp_path):
@@ -83,6 +106,10 @@ def test_cache_choices(text, choice):
         ("nodes = 3", {}, "S004"),
         ("allow_pickle = 1", {}, "S004"),
         ('allow_pickle = "perhaps"', {}, "S004"),
+        ("vram_budget = 0", {}, "S004"),
+        ("vram_budget = true", {}, "S004"),
+        ("", {"vram_budget": "0G"}, "S004"),
+        ("", {"vram_budget": "much"}, "S002"),
         ("", {"cache": "ram:many"}, "S002"),
         ("", {"cache": "disk:-1"}, "S002"),
         ("", {"cache": "off:1G"}, "S003"),

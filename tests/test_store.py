@@ -11,11 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentloom.engine.memory.residency import InPlace, Residency
+from latentloom.engine.memory.transfer import Transfer
 from latentloom.engine.run.cache import Cache
 from latentloom.engine.run.ledger import DEVICE, RAM, Part
 from latentloom.engine.run.lists import Many
 from latentloom.engine.run.plain import Unsavable
-from latentloom.engine.store import TorchStore
+from latentloom.engine.store import DeviceAccount, TorchStore
 
 DTYPES = [
     torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.int32, torch.uint8, torch.int8,
@@ -54,6 +56,26 @@ def test_views_and_shared_weights_count_once() -> None:
 
 def test_a_small_view_counts_the_storage_that_it_keeps_alive() -> None:
     assert total(torch.zeros(1000, 100)[0]) >= 400_000
+
+
+def test_where_models_run_is_no_part_of_them() -> None:
+    """A residency is shared by all models, and reaches all weights on the device and the cache."""
+    residency = Residency(Transfer(torch.device("cpu")), account=DeviceAccount(Cache(TorchStore())))
+    network = torch.nn.Linear(100, 100)
+    residency.run(network, lambda running: running(torch.zeros(1, 100)))
+    assert total({"network": network, "residence": residency}) == total({"network": network, "residence": InPlace()})
+
+
+def test_weights_on_the_device_are_in_the_one_ledger() -> None:
+    cache = Cache(TorchStore(), ram_bytes=1 << 20, device_bytes=1000)
+    account = DeviceAccount(cache)
+    kept = (Part("value", 600, DEVICE),)
+    account.reserve(("weights", 1), 300)
+    assert cache.reserve(kept)
+    assert cache.ledger.used[DEVICE] == 900
+    cache.release(kept)
+    account.release(("weights", 1), 300)
+    assert cache.ledger.used[DEVICE] == 0
 
 
 def test_models_count_their_parameters_wherever_they_hang() -> None:

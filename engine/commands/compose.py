@@ -16,7 +16,8 @@ __all__ = ["folders_for", "registry_for", "settings_for"]
 
 def settings_for(args: argparse.Namespace) -> Settings:
     """Return the settings: file < environment < the arguments that were given. Raises UserError S*."""
-    names = ("data_dir", "device", "cache", "extra_model_paths", "nodes", "allow_pickle")
+    paths = ("data_dir", "extra_model_paths", "nodes")
+    names = (*paths, "device", "cache", "allow_pickle", "vram_budget", "preview_method")
     return load_settings({name: getattr(args, name, None) for name in names})
 
 

@@ -23,7 +23,10 @@ from .outcome import FAILED, INTERRUPTED, show
 
 __all__ = ["main"]
 
-LOCAL = {"device": "--device", "cache": "--cache", "allow_pickle": "--allow-pickle"}  # the server has its own
+# What the server has its own of.
+LOCAL = {
+    "device": "--device", "cache": "--cache", "allow_pickle": "--allow-pickle", "vram_budget": "--vram-budget",
+}  # fmt: skip
 
 
 class _View(ProgressView):
@@ -80,9 +83,7 @@ def _report(record: Mapping[str, Any], view: _View, paths: Any) -> dict[str, Any
         for kind, items in kinds.items():
             for item in items:
                 fetched = item.get("type") == "output" and isinstance(item.get("filename"), str)
-                outputs.append(
-                    {"node": node, "kind": kind, **item, **({"path": str(next(paths))} if fetched else {})}
-                )
+                outputs.append({"node": node, "kind": kind, **item, **({"path": str(next(paths))} if fetched else {})})
     errors = [error.as_dict() for error in view.failures.values()]
     if not errors and record.get("error"):
         errors = [dict(record["error"])]

@@ -71,7 +71,7 @@ async def _serve(args: argparse.Namespace, settings: Settings, policy: Policy, l
     # Packs that nobody has read yet are read by a worker: the server is up before.
     registry = library.registry(settings.data_dir / "cache", settings.node_folders, ask=False)
     workers = Workers()
-    previews = args.preview_method != "none"
+    previews = args.preview_method not in (None, "none")
     hub = Hub(settings, folders, registry, store, workers, __version__, plain_previews=previews)
     editor = EditorBuild(library.package_root(), _progress)
     loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, brief
+from .controls import Binder, BoundControl, spread_controls
 from .process import Process
 
 __all__ = ["Conditioned", "LatentSpace", "Model", "predict"]
@@ -23,6 +25,7 @@ __all__ = ["Conditioned", "LatentSpace", "Model", "predict"]
 Area = tuple[int, int, int, int]
 """Height, width, y, x in latent cells."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _FEATHER = 8  # latent cells over which an area without a mask fades out at edges inside the picture
 _SMALLEST = 8  # latent cells: an area cut to a mask's bounds is at least this large
 _MOST_REPEATS = 4  # token rows are repeated to a common length at most so often; beyond that calls are split
@@ -50,7 +53,8 @@ class Model(Protocol):
     """A denoising network with its process and latent space.
 
     It may offer `extra_inputs(entry: Mapping, x) -> dict[str, Tensor]`: further inputs of `denoise`, [b or 1, ...],
-    that it reads from the dict of a CONDITIONING entry.
+    that it reads from the dict of a CONDITIONING entry; and `joint_text: bool`, true where text and picture attend to
+    each other together.
     """
 
     @property
@@ -83,6 +87,7 @@ class _Entry:
     weight: Tensor | float  # [b or 1, 1, h, w] of the area
     first: float
     last: float
+    control: BoundControl | None = None
 
     def size(self, x: Tensor) -> tuple[int, int]:
         return (x.shape[-2], x.shape[-1]) if self.area is None else self.area[:2]
@@ -101,6 +106,7 @@ class _Call:
     members: list[tuple[int, _Entry]]
     context: Tensor | None = None
     extra: dict[str, Tensor] = field(default_factory=dict)
+    control: BoundControl | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,15 +121,36 @@ class _Plan:
 class Conditioned:
     """A model bound to several CONDITIONING lists: `(x, sigma) -> one denoised a list`."""
 
-    def __init__(self, model: Model, conds: Sequence[Sequence[Any]], x: Tensor) -> None:
-        """x: [b c h w], read for shape, dtype and device. Raises: UserError V160 to V162 for a list it cannot use."""
+    def __init__(
+        self,
+        model: Model,
+        conds: Sequence[Sequence[Any]],
+        x: Tensor,
+        given: Mapping[str, Any] = NOTHING,
+        negative: int | None = None,
+    ) -> None:
+        """x: [b c h w], read for shape, dtype and device. Raises: UserError V160 to V162 for a list it cannot use.
+
+        given: what the run adds to every entry for `extra_inputs`, under the entry's own; negative: which of the
+        lists is the negative prompt.
+        """
         self._model = model
-        prepared = [[_prepare(model, entry, x) for entry in _checked(cond)] for cond in conds]
+        self._joint = bool(getattr(model, "joint_text", False))
+        roles = [{**given, "prompt_type": "negative" if i == negative else "positive"} for i in range(len(conds))]
+        bind = Binder(model)
+        prepared = [
+            [_prepare(model, entry, x, role, bind) for entry in entries]
+            for entries, role in zip(spread_controls([list(_checked(cond)) for cond in conds]), roles, strict=True)
+        ]
         self._lists = _with_shared_areas(prepared)
         self._plans: dict[tuple[bool, ...], _Plan] = {}
 
-    def __call__(self, x: Tensor, sigma: float) -> list[Tensor]:
-        """Return denoised [b c h w] for each list; zeros where no entry speaks. Never waits for the device."""
+    def __call__(self, x: Tensor, sigma: float, patches: Sequence[Any] = ()) -> list[Tensor]:
+        """Return denoised [b c h w] for each list; zeros where no entry speaks. Never waits for the device.
+
+        patches: changes to the network for these calls, handed on to `denoise` where there are any.
+        """
+        further = {"patches": tuple(patches)} if patches else {}
         plan = self._plan(x, sigma)
         results: list[Tensor | None] = [None] * plan.lists
         for call, shares in zip(plan.calls, plan.shares, strict=True):
@@ -132,7 +159,9 @@ class Conditioned:
             joined = inputs[0] if count == 1 else torch.cat(inputs)
             level = torch.full((len(joined),), sigma, dtype=x.dtype, device=x.device)
             assert call.context is not None
-            outputs = self._model.denoise(joined, level, call.context, **call.extra).chunk(count)
+            control = call.control.at(sigma, count) if call.control is not None else None
+            steered = {"control": control} if control is not None else {}
+            outputs = self._model.denoise(joined, level, call.context, **call.extra, **further, **steered).chunk(count)
             for (index, entry), share, output in zip(call.members, shares, outputs, strict=True):
                 if share is None:
                     results[index] = output
@@ -149,7 +178,7 @@ class Conditioned:
         if plan is None:
             active = iter(key)
             chosen = [[entry for entry in entries if next(active)] for entries in self._lists]
-            plan = self._plans[key] = _planned(chosen, x)
+            plan = self._plans[key] = _planned(chosen, x, joint=self._joint)
         return plan
 
 
@@ -168,7 +197,9 @@ def _checked(cond: Sequence[Any]) -> Iterable[tuple[Tensor, Mapping[str, Any]]]:
         yield entry[0], entry[1]
 
 
-def _prepare(model: Model, entry: tuple[Tensor, Mapping[str, Any]], x: Tensor) -> _Entry:
+def _prepare(
+    model: Model, entry: tuple[Tensor, Mapping[str, Any]], x: Tensor, role: Mapping[str, Any], bind: Binder
+) -> _Entry:
     context, options = entry
     context = context if context.ndim == 3 else context[None]
     mask = options.get("mask")
@@ -183,7 +214,7 @@ def _prepare(model: Model, entry: tuple[Tensor, Mapping[str, Any]], x: Tensor) -
     elif area is not None:
         weight = _feathered(area, x) * weight
     reader = getattr(model, "extra_inputs", None)
-    extra: dict[str, Tensor] = reader(options, x) if reader is not None else {}
+    extra: dict[str, Tensor] = reader({**role, **options}, x) if reader is not None else {}
     prepared = _Entry(
         context=_batched(context, len(x)).to(x.device),
         extra={},
@@ -196,7 +227,7 @@ def _prepare(model: Model, entry: tuple[Tensor, Mapping[str, Any]], x: Tensor) -
         spatial = value.ndim == 4 and value.shape[-2:] == x.shape[-2:]
         whole = _batched(value, len(x)).to(x.device)
         prepared.extra[name] = prepared.cut(whole) if spatial else whole
-    return prepared
+    return replace(prepared, control=bind(options.get("control"), prepared.cut(x)))
 
 
 def _batched(value: Tensor, count: int) -> Tensor:
@@ -298,11 +329,11 @@ def _smallest_cover(entries: Sequence[_Entry], area: Area) -> _Entry | None:
     return best
 
 
-def _planned(chosen: Sequence[Sequence[_Entry]], x: Tensor) -> _Plan:
+def _planned(chosen: Sequence[Sequence[_Entry]], x: Tensor, *, joint: bool) -> _Plan:
     calls: list[_Call] = []
     for index, entries in enumerate(chosen):
         for entry in entries:
-            fitting = next((call for call in calls if _fits(call, entry, x)), None)
+            fitting = next((call for call in calls if _fits(call, entry, x, joint=joint)), None)
             if fitting is None:
                 calls.append(_Call([(index, entry)]))
             else:
@@ -310,9 +341,10 @@ def _planned(chosen: Sequence[Sequence[_Entry]], x: Tensor) -> _Plan:
     for call in calls:
         contexts = [entry.context for _, entry in call.members]
         length = math.lcm(*(context.shape[1] for context in contexts))
-        # Repeating all tokens equally leaves softmax attention over them unchanged.
+        # Repeating all tokens equally leaves softmax attention over them alone unchanged.
         contexts = [context.repeat(1, length // context.shape[1], 1) for context in contexts]
         call.context = contexts[0] if len(contexts) == 1 else torch.cat(contexts)
+        call.control = call.members[0][1].control
         for name in call.members[0][1].extra:
             call.extra[name] = torch.cat([entry.extra[name] for _, entry in call.members])
     sums = [_weight_sum(entries, x) for entries in chosen]
@@ -323,14 +355,17 @@ def _planned(chosen: Sequence[Sequence[_Entry]], x: Tensor) -> _Plan:
     return _Plan(calls, shares, len(chosen))
 
 
-def _fits(call: _Call, entry: _Entry, x: Tensor) -> bool:
+def _fits(call: _Call, entry: _Entry, x: Tensor, *, joint: bool) -> bool:
+    """Tell whether an entry can share a call. joint: text that the picture's tokens compete with is never repeated."""
     first = call.members[0][1]
+    if first.control is not entry.control:
+        return False
     if first.size(x) != entry.size(x) or first.context.shape[2] != entry.context.shape[2]:
         return False
     if first.context.dtype != entry.context.dtype or first.extra.keys() != entry.extra.keys():
         return False
     lengths = [member.context.shape[1] for _, member in call.members] + [entry.context.shape[1]]
-    if math.lcm(*lengths) > _MOST_REPEATS * min(lengths):
+    if math.lcm(*lengths) > (1 if joint else _MOST_REPEATS) * min(lengths):
         return False
     return all(first.extra[name].shape[1:] == value.shape[1:] for name, value in entry.extra.items())
 

@@ -6,6 +6,7 @@ Draws the noise, lays out the schedule and hands on what a latent carries beside
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -90,15 +91,17 @@ def sample_custom(
     fitted = _fitted(guider.model, latent)
     if sigmas.numel() == 0:
         return fitted, dict(fitted)
-    output, denoised = guider.sample(
-        noise.generate_noise(fitted),
-        fitted["samples"],
-        sampler,
-        sigmas,
-        fitted.get("noise_mask"),
-        on_step,
-        seed=noise.seed,
-    )
+    hold = getattr(guider.model, "hold", nullcontext)  # its weights stay where they compute for all steps
+    with hold():
+        output, denoised = guider.sample(
+            noise.generate_noise(fitted),
+            fitted["samples"],
+            sampler,
+            sigmas,
+            fitted.get("noise_mask"),
+            on_step,
+            seed=noise.seed,
+        )
     return {**fitted, "samples": output}, {**fitted, "samples": denoised}
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -17,13 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, brief
-from .conditioning import Conditioned, Model
+from .conditioning import NOTHING, Conditioned, Model
 from .noise import step_noise
-from .patches import Guided
+from .patches import Again, Guided, perpendicular_guidance
 from .process import Process
 from .sample import Denoiser, Sampler, Step, sample
 
-__all__ = ["BasicGuider", "CFGGuider", "DualCFGGuider", "Guider", "fit_channels"]
+__all__ = ["BasicGuider", "CFGGuider", "DualCFGGuider", "Guider", "PerpNegGuider", "fit_channels"]
 
 
 class Guider(ABC):
@@ -32,8 +33,8 @@ class Guider(ABC):
     model: Model
 
     @abstractmethod
-    def denoiser(self, x: Tensor) -> Denoiser:
-        """Return the guided denoiser for scaled latents of x's shape, [b c h w]."""
+    def denoiser(self, x: Tensor, given: Mapping[str, Any] = NOTHING) -> Denoiser:
+        """Return the guided denoiser for scaled latents of x's shape, [b c h w]; given: see `Conditioned`."""
 
     def sample(
         self,
@@ -70,9 +71,12 @@ class Guider(ABC):
         scaled = _scaled(model, latent)
         noise = noise.to(device=model.device, dtype=state)
         x = process.start(scaled, noise, levels[0])
-        denoise = self.denoiser(x)
+        given = {"latent_image": scaled}
         if mask is not None:
             mask = _fitted_mask(mask, latent)
+            given["denoise_mask"] = mask
+        denoise = self.denoiser(x, given)
+        if mask is not None:
             denoise = _inpainting(denoise, model, scaled, noise, mask, levels)
         last: list[Tensor] = []
 
@@ -90,16 +94,22 @@ class Guider(ABC):
             denoised = torch.where(mask > 0, denoised, latent)
         return output, denoised
 
-    def _joined(self, x: Tensor, sigma: float, cond: Tensor, uncond: Tensor | None, cfg: float) -> Tensor:
+    def _joined(
+        self, x: Tensor, sigma: float, cond: Tensor, uncond: Tensor | None, cfg: float, again: Again | None = None
+    ) -> Tensor:
         """Return uncond + cfg * (cond - uncond), then the model's patches over it.
 
         Source: Ho & Salimans 2022 (arXiv 2207.12598) eq. 6, with cfg = 1 + w, on clean predictions.
         """
         denoised = cond if uncond is None else torch.lerp(uncond, cond, cfg)
-        for patch in self.model.guidance_patches:
+        return self._patched(Guided(x, sigma, denoised, cond, uncond, cfg, again))
+
+    def _patched(self, guided: Guided) -> Tensor:
+        """Return the model's patches over a combined prediction, those that add to it last."""
+        for patch in sorted(self.model.guidance_patches, key=lambda patch: getattr(patch, "adds", False)):
             if callable(patch):
-                denoised = patch(Guided(x, sigma, denoised, cond, uncond, cfg))
-        return denoised
+                guided = guided._replace(denoised=patch(guided))
+        return guided.denoised
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +124,17 @@ class CFGGuider(Guider):
     def __post_init__(self) -> None:
         _check_cfg(self.cfg)
 
-    def denoiser(self, x: Tensor) -> Denoiser:
+    def denoiser(self, x: Tensor, given: Mapping[str, Any] = NOTHING) -> Denoiser:
         alone = math.isclose(self.cfg, 1.0)
-        conditioned = Conditioned(self.model, [self.positive] if alone else [self.positive, self.negative], x)
+        lists = [self.positive] if alone else [self.positive, self.negative]
+        conditioned = Conditioned(self.model, lists, x, given, negative=1)
+        further = Further(self.model, self.positive, x, given)
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
             level = float(sigma)
-            predictions = conditioned(noisy, level)
-            return self._joined(noisy, level, predictions[0], None if alone else predictions[1], self.cfg)
+            cond, *rest = conditioned(noisy, level)
+            again = partial(further, noisy, level)
+            return self._joined(noisy, level, cond, rest[0] if rest else None, self.cfg, again)
 
         return denoise
 
@@ -154,22 +167,70 @@ class DualCFGGuider(Guider):
         if self.style not in ("regular", "nested"):
             raise UserError("V165", "style", "regular or nested", repr(self.style), "Choose one of the two.")
 
-    def denoiser(self, x: Tensor) -> Denoiser:
+    def denoiser(self, x: Tensor, given: Mapping[str, Any] = NOTHING) -> Denoiser:
         outer, inner = self.cfg_conds, self.cfg_cond2_negative
         alone = math.isclose(inner, 1.0)
         wanted = [self.cond1, self.cond2] if alone else [self.cond1, self.cond2, self.negative]
-        conditioned = Conditioned(self.model, wanted, x)
+        conditioned = Conditioned(self.model, wanted, x, given, negative=2)
+        further = [Further(self.model, prompt, x, given) for prompt in (self.cond1, self.cond2)]
 
         def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
             level = float(sigma)
             first, second, *rest = conditioned(noisy, level)
             negative = rest[0] if rest else None
             if self.style == "nested":
-                pair = self._joined(noisy, level, first, second, outer)
+                pair = self._joined(noisy, level, first, second, outer, partial(further[0], noisy, level))
                 return pair if negative is None else self._joined(noisy, level, pair, negative, inner)
-            return self._joined(noisy, level, second, negative, inner) + (first - second) * outer
+            again = partial(further[1], noisy, level)
+            return self._joined(noisy, level, second, negative, inner, again) + (first - second) * outer
 
         return denoise
+
+
+@dataclass(frozen=True, eq=False)
+class PerpNegGuider(Guider):
+    """Guidance by the part of the negative prompt that is perpendicular to the positive one; see `patches.PerpNeg`."""
+
+    model: Model
+    positive: Sequence[Any]
+    negative: Sequence[Any]
+    empty: Sequence[Any]
+    cfg: float = 8.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_cfg(self.cfg, self.scale)
+
+    def denoiser(self, x: Tensor, given: Mapping[str, Any] = NOTHING) -> Denoiser:
+        conditioned = Conditioned(self.model, [self.positive, self.negative, self.empty], x, given, negative=1)
+        further = Further(self.model, self.positive, x, given)
+
+        def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
+            level = float(sigma)
+            cond, uncond, empty = conditioned(noisy, level)
+            denoised = perpendicular_guidance(cond, uncond, empty, self.scale, self.cfg)
+            again = partial(further, noisy, level)
+            return self._patched(Guided(noisy, level, denoised, cond, uncond, self.cfg, again))
+
+        return denoise
+
+
+class Further:
+    """Further evaluations that patches ask for at a step; a prompt is made ready when it is first asked for."""
+
+    def __init__(self, model: Model, prompt: Sequence[Any], like: Tensor, given: Mapping[str, Any]) -> None:
+        """prompt: the one meant unless another is given; like, given: as `Conditioned` takes them."""
+        self._model, self._prompt, self._like, self._given = model, prompt, like, given
+        self._bound: dict[int, tuple[Sequence[Any], Conditioned]] = {}  # the prompt too, so that its id stays its own
+
+    def __call__(
+        self, x: Tensor, sigma: float, patches: Sequence[Any] = (), prompt: Sequence[Any] | None = None
+    ) -> Tensor:
+        """Return the clean prediction [b c h w]; see `patches.Again`."""
+        chosen = self._prompt if prompt is None else prompt
+        if id(chosen) not in self._bound:
+            self._bound[id(chosen)] = chosen, Conditioned(self._model, [chosen], self._like, self._given)
+        return self._bound[id(chosen)][1](x, sigma, patches)[0]
 
 
 def fit_channels(model: Model, latent: Tensor) -> Tensor:

@@ -44,12 +44,16 @@ NoiseSource = Callable[[Tensor, float, float], Tensor]
 
 
 class Transition(NamedTuple):
-    """x_next ~ N(mean, std^2); std 0 is a deterministic step. `start`, `end`: the sigmas the noise spans."""
+    """x_next ~ N(mean, std^2); std 0 is a deterministic step. `start`, `end`: the sigmas the noise spans.
+
+    denoised: the clean sample predicted at start, given where a sampler places its own steps.
+    """
 
     mean: Tensor
     std: float
     start: float
     end: float
+    denoised: Tensor | None = None
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log N(x; mean, std^2) in nats, summed over each item: [b]. Raises: UserError V141 where std is 0."""
@@ -69,7 +73,7 @@ class Past(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The stretch one step covers. `remaining`: steps to go, this one included."""
+    """The stretch one step covers. `remaining`: steps to go, this one included; of a whole range, steps asked for."""
 
     sigma: float
     sigma_next: float
@@ -101,6 +105,7 @@ class Sampler:
 
     memory: how many earlier steps it reads. noise: what drives it; "white" is independent from draw to draw,
     "brownian" a path that does not depend on the number of steps. drop_penultimate: see `schedule.sigmas_for`.
+    whole: it places its own steps between the first sigma and the last above 0; each is a transition with `denoised`.
     """
 
     name: str
@@ -108,6 +113,7 @@ class Sampler:
     memory: int = 0
     noise: Literal["none", "white", "brownian"] = "none"
     drop_penultimate: bool = False
+    whole: bool = False
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def with_(self, **options: Any) -> Sampler:
@@ -123,14 +129,20 @@ class Sampler:
         """Mapping proxies cannot be pickled; a plain dict stands in."""
         return (
             _sampler,
-            (self.name, self.step, self.memory, self.noise, self.drop_penultimate, dict(self.options)),
+            (self.name, self.step, self.memory, self.noise, self.drop_penultimate, self.whole, dict(self.options)),
         )
 
 
 def _sampler(
-    name: str, step: StepFunction, memory: int, noise: Any, drop_penultimate: bool, options: dict[str, Any]
+    name: str,
+    step: StepFunction,
+    memory: int,
+    noise: Any,
+    drop_penultimate: bool,
+    whole: bool,
+    options: dict[str, Any],
 ) -> Sampler:
-    return Sampler(name, step, memory, noise, drop_penultimate, MappingProxyType(options))
+    return Sampler(name, step, memory, noise, drop_penultimate, whole, MappingProxyType(options))
 
 
 def sample(
@@ -144,7 +156,8 @@ def sample(
 ) -> Tensor:
     """Return x carried along sigmas. x: [b ...] noised to sigmas[0]; computed in float32, or float64 if x is that.
 
-    on_step: called once a step; what it raises ends the sampling, which is how a run is cancelled.
+    on_step: called once a step; what it raises ends the sampling, which is how a run is cancelled. Of a sampler that
+    places its own steps, their indices say how much of the range is crossed, in log sigma.
     Raises: UserError V140 for sigmas it cannot follow, V141 for a stochastic sampler without noise.
     """
     if sampler.noise != "none" and noise is None:
@@ -179,8 +192,12 @@ def walk(
     def evaluate(noisy: Tensor, sigma: float) -> Tensor:
         return denoise(noisy, torch.tensor(sigma, dtype=torch.float64))
 
-    for index in range(total):
-        span = Span(levels[index], levels[index + 1], total - index)
+    if sampler.whole:
+        asked = sum(a != b for a, b in pairwise(levels))
+        spans = [Span(levels[0], levels[-1] or (levels[-2] if asked > 1 else 0.0), asked)]
+    else:
+        spans = [Span(*pair, total - index) for index, pair in enumerate(pairwise(levels))]
+    for index, span in enumerate(spans):
         if span.sigma == span.sigma_next:
             continue  # a table read more finely than it is: nothing happens in between
         steps = sampler.step(evaluate, x, span, past, **options)
@@ -192,10 +209,22 @@ def walk(
                 known: Past = finished.value
                 break
             chosen = x = choose(transition)
+            if transition.denoised is not None and on_step is not None:
+                at = _crossed(span, transition.end, total)
+                on_step(Step(at, total, transition.start, begun, transition.denoised))
+                begun = x
         past = (known, *past)[: sampler.memory]
-        if on_step is not None:
+        if on_step is not None and not sampler.whole:
             on_step(Step(index, total, span.sigma, begun, known.denoised))
     return x
+
+
+def _crossed(span: Span, sigma: float, total: int) -> int:
+    """Return the index of the step, were all equal in log sigma, that ends nearest to where a range is crossed."""
+    if sigma in (0, span.sigma_next):
+        return total - 1
+    share = math.log(span.sigma / sigma) / math.log(span.sigma / span.sigma_next)
+    return min(max(round(share * total) - 1, 0), total - 1)
 
 
 def path_log_prob(

@@ -1,7 +1,8 @@
 """Setting inputs from outside: `{"NODE.INPUT": value}` to a changed graph.
 
 NODE is a node's id, else a title that only one node has, else a class that only one node has; the last dot separates
-INPUT, so that titles may hold dots. A value given as text is read as the input's type asks. Knows nothing of running.
+INPUT, so that titles may hold dots, unless what follows an id and a dot is an input of that node. A value given as text
+is read as the input's type asks. Knows nothing of running.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ def parse_value(text: str, entry: InputSpec | None) -> Any:
 
 def locate(graph: Graph, place: str) -> tuple[Node, str]:
     """Return the node and the input that "NODE.INPUT" names. Raises UserError G026, G027, S012."""
+    for at in (at for at, sign in enumerate(place) if sign == "."):  # an input's own name may hold dots, or end in one
+        node_id, name = place[:at], place[at + 1 :]
+        if node_id in graph and name in graph[node_id].inputs:
+            return graph[node_id], name
     name, dot, entry = place.rpartition(".")
     if not dot or not name or not entry:
         raise UserError("S012", "assignment", "NODE.INPUT", brief(place), "Name a node and one of its inputs.")

@@ -43,6 +43,21 @@ class _CLIPLoader(Handle):
     def CLIP(self) -> Wire:
         """CLIP."""
 
+class _CLIPMergeAdd(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
+class _CLIPMergeSimple(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
+class _CLIPMergeSubtract(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
 class _CLIPSetLastLayer(Handle):
     @property
     def CLIP(self) -> Wire:
@@ -52,6 +67,31 @@ class _CLIPTextEncode(Handle):
     @property
     def CONDITIONING(self) -> Wire:
         """CONDITIONING."""
+
+class _CLIPTextEncodeFlux(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _CLIPTextEncodeSD3(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _CLIPTextEncodeSDXL(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _CLIPTextEncodeSDXLRefiner(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _Canny(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
 
 class _CheckpointLoaderSimple(Handle):
     @property
@@ -109,15 +149,65 @@ class _ConditioningZeroOut(Handle):
     def CONDITIONING(self) -> Wire:
         """CONDITIONING."""
 
+class _ControlNetApply(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _ControlNetApplyAdvanced(Handle):
+    @property
+    def positive(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def negative(self) -> Wire:
+        """CONDITIONING."""
+
+class _ControlNetApplySD3(Handle):
+    @property
+    def positive(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def negative(self) -> Wire:
+        """CONDITIONING."""
+
+class _ControlNetInpaintingAliMamaApply(Handle):
+    @property
+    def positive(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def negative(self) -> Wire:
+        """CONDITIONING."""
+
+class _ControlNetLoader(Handle):
+    @property
+    def CONTROL_NET(self) -> Wire:
+        """CONTROL_NET."""
+
 class _CropMask(Handle):
     @property
     def MASK(self) -> Wire:
         """MASK."""
 
+class _DiffControlNetLoader(Handle):
+    @property
+    def CONTROL_NET(self) -> Wire:
+        """CONTROL_NET."""
+
 class _DifferentialDiffusion(Handle):
     @property
     def MODEL(self) -> Wire:
         """MODEL."""
+
+class _DiffusersLoader(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+    @property
+    def VAE(self) -> Wire:
+        """VAE."""
 
 class _DisableNoise(Handle):
     @property
@@ -129,12 +219,22 @@ class _DualCFGGuider(Handle):
     def GUIDER(self) -> Wire:
         """GUIDER."""
 
+class _DualCLIPLoader(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
+
 class _EmptyImage(Handle):
     @property
     def IMAGE(self) -> Wire:
         """IMAGE."""
 
 class _EmptyLatentImage(Handle):
+    @property
+    def LATENT(self) -> Wire:
+        """LATENT."""
+
+class _EmptySD3LatentImage(Handle):
     @property
     def LATENT(self) -> Wire:
         """LATENT."""
@@ -153,6 +253,21 @@ class _FlipSigmas(Handle):
     @property
     def SIGMAS(self) -> Wire:
         """SIGMAS."""
+
+class _FluxGuidance(Handle):
+    @property
+    def CONDITIONING(self) -> Wire:
+        """CONDITIONING."""
+
+class _FreeU(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _FreeU_V2(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
 
 class _GrowMask(Handle):
     @property
@@ -237,6 +352,17 @@ class _InpaintModelConditioning(Handle):
     @property
     def latent(self) -> Wire:
         """LATENT."""
+
+class _InstructPixToPixConditioning(Handle):
+    @property
+    def positive(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def negative(self) -> Wire:
+        """CONDITIONING."""
+    @property
+    def latent(self) -> Wire:
+        """LATENT. an empty one of the picture's size."""
 
 class _InvertMask(Handle):
     @property
@@ -339,6 +465,26 @@ class _LoadLatent(Handle):
     def LATENT(self) -> Wire:
         """LATENT."""
 
+class _LoomCaptionedImages(Handle):
+    @property
+    def DATASET(self) -> Wire:
+        """DATASET."""
+
+class _LoomColourPalette(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomDepthFromLight(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomDrawPose(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
 class _LoomDynamicPrompt(Handle):
     @property
     def STRING(self) -> Wire:
@@ -383,6 +529,16 @@ class _LoomItem(Handle):
     def index(self) -> Wire:
         """INT. 0 for the first item."""
 
+class _LoomLineArt(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomMaskControlNet(Handle):
+    @property
+    def CONTROL_NET(self) -> Wire:
+        """CONTROL_NET."""
+
 class _LoomMaxPool(Handle):
     @property
     def features(self) -> Wire:
@@ -411,6 +567,11 @@ class _LoomNewUpscaleModel(Handle):
     @property
     def UPSCALE_MODEL(self) -> Wire:
         """UPSCALE_MODEL."""
+
+class _LoomNormalFromLight(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
 
 class _LoomPhotographs(Handle):
     @property
@@ -462,6 +623,16 @@ class _LoomRewardPrompt(Handle):
     def STRING(self) -> Wire:
         """STRING."""
 
+class _LoomSaveLora(Handle):
+    @property
+    def COMBO(self) -> Wire:
+        """COMBO."""
+
+class _LoomScribble(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
 class _LoomShapeEval(Handle):
     @property
     def score(self) -> Wire:
@@ -475,6 +646,24 @@ class _LoomShapeScenes(Handle):
     def DATASET(self) -> Wire:
         """DATASET."""
 
+class _LoomSoftEdge(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomTilePreprocessor(Handle):
+    @property
+    def IMAGE(self) -> Wire:
+        """IMAGE."""
+
+class _LoomTrainControlNet(Handle):
+    @property
+    def CONTROL_NET(self) -> Wire:
+        """CONTROL_NET."""
+    @property
+    def curve(self) -> Wire:
+        """IMAGE."""
+
 class _LoomTrainDiffusion(Handle):
     @property
     def MODEL(self) -> Wire:
@@ -482,6 +671,14 @@ class _LoomTrainDiffusion(Handle):
     @property
     def CLIP(self) -> Wire:
         """CLIP."""
+    @property
+    def curve(self) -> Wire:
+        """IMAGE."""
+
+class _LoomTrainLora(Handle):
+    @property
+    def LORA_MODEL(self) -> Wire:
+        """LORA_MODEL."""
     @property
     def curve(self) -> Wire:
         """IMAGE."""
@@ -535,12 +732,82 @@ class _MaskToImage(Handle):
     def IMAGE(self) -> Wire:
         """IMAGE."""
 
+class _ModelMergeAdd(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeBlocks(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeFlux1(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeSD1(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeSD2(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeSD35_Large(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeSD3_2B(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelMergeSDXL(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
 class _ModelMergeSimple(Handle):
     @property
     def MODEL(self) -> Wire:
         """MODEL."""
 
+class _ModelMergeSubtract(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
 class _ModelSamplingDiscrete(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelSamplingFlux(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _ModelSamplingSD3(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _PerpNeg(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
+class _PerpNegGuider(Handle):
+    @property
+    def GUIDER(self) -> Wire:
+        """GUIDER."""
+
+class _PerturbedAttentionGuidance(Handle):
     @property
     def MODEL(self) -> Wire:
         """MODEL."""
@@ -631,6 +898,16 @@ class _SetLatentNoiseMask(Handle):
     def LATENT(self) -> Wire:
         """LATENT."""
 
+class _SetUnionControlNetType(Handle):
+    @property
+    def CONTROL_NET(self) -> Wire:
+        """CONTROL_NET."""
+
+class _SkipLayerGuidanceSD3(Handle):
+    @property
+    def MODEL(self) -> Wire:
+        """MODEL."""
+
 class _SolidMask(Handle):
     @property
     def MASK(self) -> Wire:
@@ -664,6 +941,11 @@ class _ThresholdMask(Handle):
     @property
     def MASK(self) -> Wire:
         """MASK."""
+
+class _TripleCLIPLoader(Handle):
+    @property
+    def CLIP(self) -> Wire:
+        """CLIP."""
 
 class _UNETLoader(Handle):
     @property
@@ -778,7 +1060,7 @@ class Builder(_GraphBuilder):
         self,
         *,
         clip_name: str | _Wired,
-        type: _Literal['stable_diffusion'] | _Wired = 'stable_diffusion',
+        type: _Literal['stable_diffusion', 'stable_cascade', 'sd3', 'stable_audio', 'mochi', 'ltxv', 'pixart', 'cosmos', 'lumina2', 'wan', 'hidream', 'chroma', 'ace', 'omnigen2', 'qwen_image', 'hunyuan_image'] | _Wired = 'stable_diffusion',
         device: _Literal['default', 'cpu'] | _Wired | None = 'default',
         _id: str | None = None,
         _title: str = "",
@@ -786,8 +1068,52 @@ class Builder(_GraphBuilder):
         """Load a text encoder.
 
         clip_name: a file of models/text_encoders.
-        type: the family of models it serves.
+        type: the family of models it serves: stable_diffusion (SD1.x, SD2.x, the SDXL refiner) or sd3; the others are refused.
         device: "cpu" keeps it off the accelerator."""
+    def CLIPMergeAdd(
+        self,
+        *,
+        clip1: _Wired,
+        clip2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPMergeAdd:
+        """The sum of two text encoders' weights; one of them is usually a difference."""
+    def CLIPMergeSimple(
+        self,
+        *,
+        clip1: _Wired,
+        clip2: _Wired,
+        ratio: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPMergeSimple:
+        """Mix the weights of two text encoders of one architecture.
+
+        ratio: share of clip1; 1 is clip1 alone."""
+    def CLIPMergeSubtract(
+        self,
+        *,
+        clip1: _Wired,
+        clip2: _Wired,
+        multiplier: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPMergeSubtract:
+        """What sets one text encoder apart from another, to be added to a third.
+
+        multiplier: of the difference clip1 - clip2."""
+    def CLIPSave(
+        self,
+        *,
+        clip: _Wired,
+        filename_prefix: str | _Wired = 'clip/ComfyUI',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save text encoders, each as a file of its own in the output folder.
+
+        filename_prefix: may hold sub-folders; the encoder's name follows it, and existing files are never overwritten."""
     def CLIPSetLastLayer(
         self,
         *,
@@ -811,6 +1137,89 @@ class Builder(_GraphBuilder):
 
         text: plain words; `(word:1.2)` weighs them, `embedding:name` inserts a learned word.
         clip: the text encoder."""
+    def CLIPTextEncodeFlux(
+        self,
+        *,
+        clip: _Wired,
+        clip_l: str | _Wired,
+        t5xxl: str | _Wired,
+        guidance: float | _Wired = 3.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPTextEncodeFlux:
+        """Turn prompts into conditioning for Flux.
+
+        clip_l: a short prompt, for the whole of the picture.
+        t5xxl: a prompt as long as you like, for what is in it.
+        guidance: how strictly it follows them."""
+    def CLIPTextEncodeSD3(
+        self,
+        *,
+        clip: _Wired,
+        clip_l: str | _Wired,
+        clip_g: str | _Wired,
+        t5xxl: str | _Wired,
+        empty_padding: _Literal['none', 'empty_prompt'] | _Wired = 'none',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPTextEncodeSD3:
+        """Turn prompts into conditioning for SD3, one for each text encoder.
+
+        empty_padding: "none" leaves an encoder without a prompt out; "empty_prompt" lets it read the empty one."""
+    def CLIPTextEncodeSDXL(
+        self,
+        *,
+        clip: _Wired,
+        width: int | _Wired = 1024,
+        height: int | _Wired = 1024,
+        crop_w: int | _Wired = 0,
+        crop_h: int | _Wired = 0,
+        target_width: int | _Wired = 1024,
+        target_height: int | _Wired = 1024,
+        text_g: str | _Wired,
+        text_l: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPTextEncodeSDXL:
+        """Turn prompts into conditioning for SDXL, and tell it of what size and crop the picture should look.
+
+        width: of the picture it seems cut from, in pixels; small ones look blurred.
+        height: of the picture it seems cut from, in pixels.
+        crop_w: pixels that seem cut off on the left; 0 centres the subject.
+        crop_h: pixels that seem cut off above.
+        target_width: of the picture to make, in pixels.
+        target_height: of the picture to make, in pixels.
+        text_g: for the larger text encoder, OpenCLIP bigG.
+        text_l: for the smaller one, CLIP-L."""
+    def CLIPTextEncodeSDXLRefiner(
+        self,
+        *,
+        ascore: float | _Wired = 6.0,
+        width: int | _Wired = 1024,
+        height: int | _Wired = 1024,
+        text: str | _Wired,
+        clip: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _CLIPTextEncodeSDXLRefiner:
+        """Turn a prompt into conditioning for SDXL's refiner, and tell it of what beauty and size the picture should look.
+
+        ascore: beauty; 6 is usual for what the picture should be, 2.5 for what it should not.
+        width: of the picture it seems made from, in pixels.
+        height: of the picture it seems made from, in pixels."""
+    def Canny(
+        self,
+        *,
+        image: _Wired,
+        low_threshold: float | _Wired = 0.4,
+        high_threshold: float | _Wired = 0.8,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Canny:
+        """Find edges: thin white lines on black.
+
+        low_threshold: edges above it count where they touch stronger ones.
+        high_threshold: edges above it always count."""
     def CheckpointLoaderSimple(
         self,
         *,
@@ -818,9 +1227,9 @@ class Builder(_GraphBuilder):
         _id: str | None = None,
         _title: str = "",
     ) -> _CheckpointLoaderSimple:
-        """Load a checkpoint: the diffusion model, its text encoder and its autoencoder.
+        """Load a checkpoint: the diffusion model, its text encoders and its autoencoder.
 
-        ckpt_name: a file of models/checkpoints."""
+        ckpt_name: a file of models/checkpoints. SD3's and Flux's may hold no text encoders; load those beside it."""
     def CheckpointSave(
         self,
         *,
@@ -831,7 +1240,7 @@ class Builder(_GraphBuilder):
         _id: str | None = None,
         _title: str = "",
     ) -> _Handle:
-        """Save a diffusion model, its text encoder and its autoencoder as one file in the output folder.
+        """Save a diffusion model, its text encoders and its autoencoder as one file in the output folder.
 
         filename_prefix: may hold sub-folders; existing files are never overwritten."""
     def ConditioningAverage(
@@ -940,6 +1349,95 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _ConditioningZeroOut:
         """Set a prompt's numbers to zero: a negative that says nothing at all, not even "empty text"."""
+    def ControlNetApply(
+        self,
+        *,
+        conditioning: _Wired,
+        control_net: _Wired,
+        image: _Wired,
+        strength: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ControlNetApply:
+        """Let a picture steer a prompt, and the negative prompt with it, during the whole run. Deprecated.
+
+        image: what the ControlNet reads: edges, depth, a pose. Its middle part is used where its shape differs.
+        strength: how strongly it steers."""
+    def ControlNetApplyAdvanced(
+        self,
+        *,
+        positive: _Wired,
+        negative: _Wired,
+        control_net: _Wired,
+        image: _Wired,
+        strength: float | _Wired = 1.0,
+        start_percent: float | _Wired = 0.0,
+        end_percent: float | _Wired = 1.0,
+        vae: _Wired | None = None,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ControlNetApplyAdvanced:
+        """Let a picture steer both prompts. Apply several, one after the other, and they add up.
+
+        image: what the ControlNet reads: edges, depth, a pose. Its middle part is used where its shape differs.
+        strength: how strongly it steers.
+        start_percent: from which part of the run on; 0 is the first, noisiest step.
+        end_percent: until which part of it.
+        vae: for ControlNets that see the picture as a latent, as SD3's do."""
+    def ControlNetApplySD3(
+        self,
+        *,
+        positive: _Wired,
+        negative: _Wired,
+        control_net: _Wired,
+        vae: _Wired,
+        image: _Wired,
+        strength: float | _Wired = 1.0,
+        start_percent: float | _Wired = 0.0,
+        end_percent: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ControlNetApplySD3:
+        """Let a picture steer both prompts, seen as a latent. Apply ControlNet does the same. Deprecated.
+
+        vae: the model's own.
+        image: what the ControlNet reads.
+        strength: how strongly it steers.
+        start_percent: from which part of the run on; 0 is the first, noisiest step.
+        end_percent: until which part of it."""
+    def ControlNetInpaintingAliMamaApply(
+        self,
+        *,
+        positive: _Wired,
+        negative: _Wired,
+        control_net: _Wired,
+        vae: _Wired,
+        image: _Wired,
+        mask: _Wired,
+        strength: float | _Wired = 1.0,
+        start_percent: float | _Wired = 0.0,
+        end_percent: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ControlNetInpaintingAliMamaApply:
+        """Let an inpainting ControlNet fill the white part of a mask, seeing the picture around it.
+
+        vae: the model's own.
+        image: the picture with the hole.
+        mask: white is filled.
+        strength: how strongly it steers.
+        start_percent: from which part of the run on; 0 is the first, noisiest step.
+        end_percent: until which part of it."""
+    def ControlNetLoader(
+        self,
+        *,
+        control_net_name: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ControlNetLoader:
+        """Load a ControlNet.
+
+        control_net_name: a file of models/controlnet."""
     def CropMask(
         self,
         *,
@@ -955,6 +1453,18 @@ class Builder(_GraphBuilder):
 
         x: left edge.
         y: top edge."""
+    def DiffControlNetLoader(
+        self,
+        *,
+        model: _Wired,
+        control_net_name: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DiffControlNetLoader:
+        """Load a ControlNet that may hold only what differs from a model.
+
+        model: the one it was made from.
+        control_net_name: a file of models/controlnet."""
     def DifferentialDiffusion(
         self,
         *,
@@ -966,6 +1476,16 @@ class Builder(_GraphBuilder):
         """Let grey parts of an inpainting mask change less than white ones.
 
         strength: how much of the effect; 0 is none."""
+    def DiffusersLoader(
+        self,
+        *,
+        model_path: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DiffusersLoader:
+        """Load a model in the layout of diffusers: a folder with a sub-folder for each part. Deprecated.
+
+        model_path: a folder of models/diffusers."""
     def DisableNoise(
         self,
         *,
@@ -991,6 +1511,22 @@ class Builder(_GraphBuilder):
         cfg_conds: how far from cond2 towards cond1.
         cfg_cond2_negative: how far from the negative prompt.
         style: how the two differences combine."""
+    def DualCLIPLoader(
+        self,
+        *,
+        clip_name1: str | _Wired,
+        clip_name2: str | _Wired,
+        type: _Literal['sdxl', 'sd3', 'flux', 'hunyuan_video', 'hidream', 'hunyuan_image'] | _Wired = 'sdxl',
+        device: _Literal['default', 'cpu'] | _Wired | None = 'default',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _DualCLIPLoader:
+        """Load two text encoders that work together; which is which shows in the files.
+
+        clip_name1: a file of models/text_encoders.
+        clip_name2: a file of models/text_encoders.
+        type: the family of models they serve: sdxl (CLIP-L and bigG), sd3 (two of CLIP-L, bigG and T5) or flux (CLIP-L and T5); the others are refused.
+        device: "cpu" keeps them off the accelerator."""
     def EmptyImage(
         self,
         *,
@@ -1014,6 +1550,20 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _EmptyLatentImage:
         """Make an empty latent: where a picture from text alone begins. It says how large and how many.
+
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        batch_size: how many pictures to make at once."""
+    def EmptySD3LatentImage(
+        self,
+        *,
+        width: int | _Wired = 1024,
+        height: int | _Wired = 1024,
+        batch_size: int | _Wired = 1,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _EmptySD3LatentImage:
+        """Make an empty latent of 16 channels, for SD3 and Flux.
 
         width: of the picture, in pixels.
         height: of the picture, in pixels.
@@ -1048,6 +1598,51 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _FlipSigmas:
         """Turn a schedule round, to add noise step by step instead of removing it."""
+    def FluxGuidance(
+        self,
+        *,
+        conditioning: _Wired,
+        guidance: float | _Wired = 3.5,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _FluxGuidance:
+        """Set how strictly Flux follows a prompt.
+
+        guidance: 3.5 is usual; less is freer."""
+    def FreeU(
+        self,
+        *,
+        model: _Wired,
+        b1: float | _Wired = 1.1,
+        b2: float | _Wired = 1.2,
+        s1: float | _Wired = 0.9,
+        s2: float | _Wired = 0.2,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _FreeU:
+        """Bring more structure and less noise into the pictures of a UNet, at no cost.
+
+        b1: strength of the deepest stage; 1 changes nothing.
+        b2: strength of the stage above it.
+        s1: share of coarse detail that reaches the deepest stage from the way down; 1 changes nothing.
+        s2: the same for the stage above it."""
+    def FreeU_V2(
+        self,
+        *,
+        model: _Wired,
+        b1: float | _Wired = 1.3,
+        b2: float | _Wired = 1.4,
+        s1: float | _Wired = 0.9,
+        s2: float | _Wired = 0.2,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _FreeU_V2:
+        """Bring more structure and less noise into the pictures of a UNet, most where there is most to see.
+
+        b1: strength of the deepest stage; 1 changes nothing.
+        b2: strength of the stage above it.
+        s1: share of coarse detail that reaches the deepest stage from the way down; 1 changes nothing.
+        s2: the same for the stage above it."""
     def GrowMask(
         self,
         *,
@@ -1247,6 +1842,19 @@ class Builder(_GraphBuilder):
 
         mask: white is filled; resized when its size differs.
         noise_mask: also keep the sampler from changing anything outside the mask."""
+    def InstructPixToPixConditioning(
+        self,
+        *,
+        positive: _Wired,
+        negative: _Wired,
+        vae: _Wired,
+        pixels: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _InstructPixToPixConditioning:
+        """Show an instruct-pix2pix model the picture that the prompt tells it to change.
+
+        pixels: cut, around the centre, to whole latent cells."""
     def InvertMask(
         self,
         *,
@@ -1273,7 +1881,7 @@ class Builder(_GraphBuilder):
         seed: int | _Wired = 0,
         steps: int | _Wired = 20,
         cfg: float | _Wired = 8.0,
-        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpm_fast', 'dpm_adaptive', 'dpmpp_2s_ancestral', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'er_sde', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
         scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'simple',
         positive: _Wired,
         negative: _Wired,
@@ -1302,7 +1910,7 @@ class Builder(_GraphBuilder):
         noise_seed: int | _Wired = 0,
         steps: int | _Wired = 20,
         cfg: float | _Wired = 8.0,
-        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpm_fast', 'dpm_adaptive', 'dpmpp_2s_ancestral', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'er_sde', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
         scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'simple',
         positive: _Wired,
         negative: _Wired,
@@ -1323,7 +1931,7 @@ class Builder(_GraphBuilder):
     def KSamplerSelect(
         self,
         *,
-        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpm_fast', 'dpm_adaptive', 'dpmpp_2s_ancestral', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'er_sde', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
         _id: str | None = None,
         _title: str = "",
     ) -> _KSamplerSelect:
@@ -1502,6 +2110,62 @@ class Builder(_GraphBuilder):
         """Load latents from a file of the input folder.
 
         latent: a `.latent` file."""
+    def LoomCaptionedImages(
+        self,
+        *,
+        images: _Wired,
+        captions: str | _Wired = '',
+        mirrored: bool | _Wired = False,
+        seed: int | _Wired = 0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomCaptionedImages:
+        """A data set of pictures with captions, drawn again and again in another order.
+
+        images: square pictures, as large as those that will be drawn.
+        captions: a line for each picture, or one line for all of them.
+        mirrored: half of them are mirrored; for subjects where left and right mean nothing.
+        seed: another seed gives another order."""
+    def LoomColourPalette(
+        self,
+        *,
+        image: _Wired,
+        cells: int | _Wired = 64,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomColourPalette:
+        """Reduce a picture to blocks of its mean colours.
+
+        cells: side of a block in pixels."""
+    def LoomDepthFromLight(
+        self,
+        *,
+        image: _Wired,
+        radius: float | _Wired = 4.0,
+        invert: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomDepthFromLight:
+        """Guess depth from brightness: bright is near. A network that knows scenes does it better; this one needs none.
+
+        radius: of the smoothing, in pixels.
+        invert: dark is near instead."""
+    def LoomDrawPose(
+        self,
+        *,
+        keypoints: str | _Wired = '',
+        width: int | _Wired = 512,
+        height: int | _Wired = 512,
+        hands: bool | _Wired = True,
+        face: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomDrawPose:
+        """Draw skeletons of people from key points, as pose ControlNets read them.
+
+        keypoints: OpenPose's JSON, one picture or a list of them: "people" with "pose_keypoints_2d", 18 or 25 points as x, y, confidence; in pixels of "canvas_width" by "canvas_height", or as shares of the picture.
+        hands: also draw "hand_left_keypoints_2d" and "hand_right_keypoints_2d".
+        face: also draw "face_keypoints_2d"."""
     def LoomDynamicPrompt(
         self,
         *,
@@ -1525,7 +2189,7 @@ class Builder(_GraphBuilder):
         first_seed: int | _Wired = 1,
         steps: int | _Wired = 20,
         cfg: float | _Wired = 3.5,
-        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
+        sampler_name: _Literal['euler', 'euler_ancestral', 'heun', 'dpm_2', 'dpm_2_ancestral', 'lms', 'dpm_fast', 'dpm_adaptive', 'dpmpp_2s_ancestral', 'dpmpp_sde', 'dpmpp_sde_gpu', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_2m_sde_gpu', 'dpmpp_2m_sde_heun', 'dpmpp_2m_sde_heun_gpu', 'dpmpp_3m_sde', 'dpmpp_3m_sde_gpu', 'ddpm', 'lcm', 'er_sde', 'ddim', 'uni_pc', 'uni_pc_bh2'] | _Wired = 'euler',
         scheduler: _Literal['simple', 'sgm_uniform', 'karras', 'exponential', 'ddim_uniform', 'beta', 'normal', 'linear_quadratic', 'kl_optimal'] | _Wired = 'normal',
         size: int | _Wired = 64,
         _id: str | None = None,
@@ -1631,6 +2295,32 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _LoomItem:
         """Stand for the item of the loop that the graph below leads into."""
+    def LoomLineArt(
+        self,
+        *,
+        image: _Wired,
+        radius: float | _Wired = 1.0,
+        threshold: float | _Wired = 0.05,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomLineArt:
+        """Draw a picture's dark strokes and outlines as white lines on black.
+
+        radius: width of a line in pixels.
+        threshold: how much darker than its surroundings a line must be."""
+    def LoomMaskControlNet(
+        self,
+        *,
+        control_net: _Wired,
+        mask: _Wired,
+        invert: bool | _Wired = False,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomMaskControlNet:
+        """Let a ControlNet act only where a mask is white, and in part where it is grey.
+
+        mask: stretched to the picture; several go to the pictures of a batch in turn.
+        invert: act where it is black instead."""
     def LoomMaxPool(
         self,
         *,
@@ -1705,6 +2395,19 @@ class Builder(_GraphBuilder):
         width: channels of each layer; the published ones have 64.
         layers: between the first and the last; the published ones have 16 or 32.
         seed: of the weights it starts from."""
+    def LoomNormalFromLight(
+        self,
+        *,
+        image: _Wired,
+        strength: float | _Wired = 4.0,
+        radius: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomNormalFromLight:
+        """Guess a surface's normals from brightness, bright being high: red points right, green up, blue to the viewer.
+
+        strength: how steep it is.
+        radius: of the smoothing before, in pixels."""
     def LoomOutput(
         self,
         *,
@@ -1859,6 +2562,32 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _LoomRewardPrompt:
         """Stand for the prompts of the pictures that a trainer wants judged."""
+    def LoomSaveControlNet(
+        self,
+        *,
+        control_net: _Wired,
+        filename_prefix: str | _Wired = 'controlnet/ComfyUI',
+        precision: _Literal['fp16', 'fp32', 'fp8'] | _Wired = 'fp16',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save a ControlNet as a file in the output folder, in the layout that other programs read.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten.
+        precision: of the weights in the file; "fp8" stores what was copied of the model in 8 bits."""
+    def LoomSaveLora(
+        self,
+        *,
+        lora: _Wired,
+        name: str | _Wired = 'trained',
+        precision: _Literal['fp16', 'fp32'] | _Wired = 'fp16',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomSaveLora:
+        """Save a LoRA in models/loras and hand on the name of its file, which Load LoRA takes along a wire.
+
+        name: how the file's name begins; may hold sub-folders. The rest tells its contents, so the same LoRA is one file.
+        precision: of the weights in the file; "fp16" halves its size."""
     def LoomSaveUpscaleModel(
         self,
         *,
@@ -1872,6 +2601,19 @@ class Builder(_GraphBuilder):
 
         filename_prefix: may hold sub-folders; existing files are never overwritten.
         precision: of the weights in the file; "fp16" halves its size."""
+    def LoomScribble(
+        self,
+        *,
+        image: _Wired,
+        width: int | _Wired = 5,
+        detail: float | _Wired = 0.3,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomScribble:
+        """Turn a picture into broad strokes, as if drawn by hand.
+
+        width: of the strokes in pixels.
+        detail: how strong an edge must be; lower draws weaker ones too."""
     def LoomShapeEval(
         self,
         *,
@@ -1901,6 +2643,80 @@ class Builder(_GraphBuilder):
         seed: another seed gives other scenes.
         split: "train" never shows the pairs of colour and shape that examinations ask for.
         keep_unplaced: share kept of the scenes whose captions say nothing of place; fewer teach place sooner."""
+    def LoomSoftEdge(
+        self,
+        *,
+        image: _Wired,
+        radius: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomSoftEdge:
+        """Find edges as soft lines, the stronger the whiter.
+
+        radius: of the smoothing before, in pixels; larger leaves fine detail out."""
+    def LoomTilePreprocessor(
+        self,
+        *,
+        image: _Wired,
+        radius: float | _Wired = 2.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTilePreprocessor:
+        """Take fine detail out of a picture, for a "tile" ControlNet to draw it anew.
+
+        radius: standard deviation of the blur, in pixels; 0 leaves the picture as it is."""
+    def LoomTrainControlNet(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        vae: _Wired,
+        dataset: _Wired,
+        control_net: _Wired | None = None,
+        hint: _Literal['canny', 'soft edges', 'lines', 'scribble', 'depth from light', 'normals from light'] | _Wired = 'canny',
+        low_threshold: float | _Wired = 0.1,
+        high_threshold: float | _Wired = 0.2,
+        steps: int | _Wired = 6000,
+        batch_size: int | _Wired = 32,
+        learning_rate: float | _Wired = 0.0005,
+        warm_up: int | _Wired = 100,
+        schedule: _Literal['decay_at_end', 'cosine', 'constant'] | _Wired = 'decay_at_end',
+        decay_share: float | _Wired = 0.3,
+        caption_dropout: float | _Wired = 0.5,
+        ema_decay: float | _Wired = 0.995,
+        precision: _Literal['fp32', 'bf16'] | _Wired = 'fp32',
+        pool: int | _Wired = 20480,
+        seed: int | _Wired = 0,
+        name: str | _Wired = 'control',
+        checkpoint_every: int | _Wired = 250,
+        resume: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTrainControlNet:
+        """Train a ControlNet beside a model: a copy of its way down that learns to follow pictures drawn from the data set.
+
+        model: the one to steer.
+        clip: its text encoder.
+        vae: turns pictures into latents.
+        dataset: pictures and captions.
+        control_net: one to train on; without it a new one starts from the model.
+        hint: what the ControlNet will see: this is drawn from each picture.
+        low_threshold: for "canny", as in the node Canny.
+        high_threshold: for "canny", as in the node Canny.
+        steps: of the optimizer, in all.
+        batch_size: latents in each step.
+        learning_rate: the highest rate; large models want 1e-5.
+        warm_up: steps over which the rate rises to it.
+        schedule: how the rate falls again. "decay_at_end" keeps it until the last steps, "cosine" lowers it all along.
+        decay_share: share of the steps over which "decay_at_end" lowers the rate.
+        caption_dropout: share of captions left out, so that the hint is heard without words too.
+        ema_decay: of the running average of the weights, which is the result.
+        precision: "bf16" is faster where the processor has it; weights stay float32.
+        pool: pictures encoded in advance, from which batches are drawn; a tenth is replaced every 200 steps.
+        seed: of captions left out, noise and noise levels.
+        name: of the folder in user/training that keeps checkpoints and latents; empty keeps none.
+        checkpoint_every: steps between two checkpoints.
+        resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
     def LoomTrainDiffusion(
         self,
         *,
@@ -1946,6 +2762,60 @@ class Builder(_GraphBuilder):
         precision: "bf16" is faster where the processor has it; weights stay float32.
         pool: pictures encoded in advance, from which batches are drawn; a tenth is replaced every 200 steps.
         seed: of captions left out, noise and noise levels.
+        name: of the folder in user/training that keeps checkpoints and latents; empty keeps none.
+        checkpoint_every: steps between two checkpoints.
+        resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
+    def LoomTrainLora(
+        self,
+        *,
+        model: _Wired,
+        clip: _Wired,
+        vae: _Wired,
+        dataset: _Wired,
+        rank: int | _Wired = 8,
+        alpha: float | _Wired = 8.0,
+        layers: _Literal['attention', 'all'] | _Wired = 'attention',
+        steps: int | _Wired = 500,
+        batch_size: int | _Wired = 4,
+        learning_rate: float | _Wired = 0.001,
+        warm_up: int | _Wired = 20,
+        schedule: _Literal['decay_at_end', 'cosine', 'constant'] | _Wired = 'cosine',
+        decay_share: float | _Wired = 0.25,
+        timesteps: _Literal['uniform', 'logit_normal'] | _Wired = 'uniform',
+        min_snr_gamma: float | _Wired = 0.0,
+        caption_dropout: float | _Wired = 0.1,
+        ema_decay: float | _Wired = 0.9,
+        precision: _Literal['fp32', 'bf16'] | _Wired = 'fp32',
+        pool: int | _Wired = 100,
+        seed: int | _Wired = 0,
+        name: str | _Wired = 'lora',
+        checkpoint_every: int | _Wired = 100,
+        resume: bool | _Wired = True,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _LoomTrainLora:
+        """Train a LoRA: a small file that teaches a model a subject or a style. The model itself stays as it is.
+
+        model: what the LoRA is for; of any family that draws from text alone.
+        clip: its text encoder, which does not learn.
+        vae: turns pictures into latents; it does not learn.
+        dataset: pictures and captions.
+        rank: how much it can hold; the file grows with it.
+        alpha: strength of what is learnt, as a multiple of rank; equal to rank it is 1.
+        layers: "attention" alone, or "all" linear layers of the blocks that see the text.
+        steps: of the optimizer, in all.
+        batch_size: latents in each step.
+        learning_rate: the highest rate.
+        warm_up: steps over which the rate rises to it.
+        schedule: how the rate falls again. "decay_at_end" keeps it until the last steps, "cosine" lowers it all along.
+        decay_share: share of the steps over which "decay_at_end" lowers the rate.
+        timesteps: how noise levels are drawn; "logit_normal" prefers the middle ones.
+        min_snr_gamma: limit of the signal-to-noise ratio in the loss's weight; 5 is usual, 0 weighs all levels alike.
+        caption_dropout: share of captions left out, so that the subject also comes without a prompt.
+        ema_decay: of the running average of the factors, which is the result.
+        precision: "bf16" is faster where the processor has it; factors stay float32.
+        pool: pictures encoded in advance, from which batches are drawn; a tenth is replaced every 200 steps.
+        seed: of starting factors, captions left out, noise and noise levels.
         name: of the folder in user/training that keeps checkpoints and latents; empty keeps none.
         checkpoint_every: steps between two checkpoints.
         resume: go on from the newest checkpoint of that name; off removes them and starts anew."""
@@ -2131,6 +3001,319 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _MaskToImage:
         """Show a mask as a grey picture."""
+    def ModelMergeAdd(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelMergeAdd:
+        """The sum of two models' weights; one of them is usually a difference."""
+    def ModelMergeBlocks(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        input: float | _Wired = 1.0,
+        middle: float | _Wired = 1.0,
+        out: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelMergeBlocks:
+        """Mix the weights of two models of one architecture, with a share for each third of a UNet.
+
+        input: share of model1 on the way down, and in whatever belongs to no third.
+        middle: share of model1 in the middle.
+        out: share of model1 on the way up."""
+    def ModelMergeFlux1(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        guidance_in: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeFlux1:
+        """Mix the weights of two Flux models block by block.
+
+        img_in.: share of model1 in img_in
+        time_in.: share of model1 in time_in
+        guidance_in: share of model1 in guidance_in
+        vector_in.: share of model1 in vector_in
+        txt_in.: share of model1 in txt_in
+        double_blocks.0.: share of model1 in double_blocks.0
+        double_blocks.1.: share of model1 in double_blocks.1
+        double_blocks.2.: share of model1 in double_blocks.2
+        double_blocks.3.: share of model1 in double_blocks.3
+        double_blocks.4.: share of model1 in double_blocks.4
+        double_blocks.5.: share of model1 in double_blocks.5
+        double_blocks.6.: share of model1 in double_blocks.6
+        double_blocks.7.: share of model1 in double_blocks.7
+        double_blocks.8.: share of model1 in double_blocks.8
+        double_blocks.9.: share of model1 in double_blocks.9
+        double_blocks.10.: share of model1 in double_blocks.10
+        double_blocks.11.: share of model1 in double_blocks.11
+        double_blocks.12.: share of model1 in double_blocks.12
+        double_blocks.13.: share of model1 in double_blocks.13
+        double_blocks.14.: share of model1 in double_blocks.14
+        double_blocks.15.: share of model1 in double_blocks.15
+        double_blocks.16.: share of model1 in double_blocks.16
+        double_blocks.17.: share of model1 in double_blocks.17
+        double_blocks.18.: share of model1 in double_blocks.18
+        single_blocks.0.: share of model1 in single_blocks.0
+        single_blocks.1.: share of model1 in single_blocks.1
+        single_blocks.2.: share of model1 in single_blocks.2
+        single_blocks.3.: share of model1 in single_blocks.3
+        single_blocks.4.: share of model1 in single_blocks.4
+        single_blocks.5.: share of model1 in single_blocks.5
+        single_blocks.6.: share of model1 in single_blocks.6
+        single_blocks.7.: share of model1 in single_blocks.7
+        single_blocks.8.: share of model1 in single_blocks.8
+        single_blocks.9.: share of model1 in single_blocks.9
+        single_blocks.10.: share of model1 in single_blocks.10
+        single_blocks.11.: share of model1 in single_blocks.11
+        single_blocks.12.: share of model1 in single_blocks.12
+        single_blocks.13.: share of model1 in single_blocks.13
+        single_blocks.14.: share of model1 in single_blocks.14
+        single_blocks.15.: share of model1 in single_blocks.15
+        single_blocks.16.: share of model1 in single_blocks.16
+        single_blocks.17.: share of model1 in single_blocks.17
+        single_blocks.18.: share of model1 in single_blocks.18
+        single_blocks.19.: share of model1 in single_blocks.19
+        single_blocks.20.: share of model1 in single_blocks.20
+        single_blocks.21.: share of model1 in single_blocks.21
+        single_blocks.22.: share of model1 in single_blocks.22
+        single_blocks.23.: share of model1 in single_blocks.23
+        single_blocks.24.: share of model1 in single_blocks.24
+        single_blocks.25.: share of model1 in single_blocks.25
+        single_blocks.26.: share of model1 in single_blocks.26
+        single_blocks.27.: share of model1 in single_blocks.27
+        single_blocks.28.: share of model1 in single_blocks.28
+        single_blocks.29.: share of model1 in single_blocks.29
+        single_blocks.30.: share of model1 in single_blocks.30
+        single_blocks.31.: share of model1 in single_blocks.31
+        single_blocks.32.: share of model1 in single_blocks.32
+        single_blocks.33.: share of model1 in single_blocks.33
+        single_blocks.34.: share of model1 in single_blocks.34
+        single_blocks.35.: share of model1 in single_blocks.35
+        single_blocks.36.: share of model1 in single_blocks.36
+        single_blocks.37.: share of model1 in single_blocks.37
+        final_layer.: share of model1 in final_layer"""
+    def ModelMergeSD1(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeSD1:
+        """Mix the weights of two SD1.x models block by block.
+
+        time_embed.: share of model1 in time_embed
+        label_emb.: share of model1 in label_emb
+        input_blocks.0.: share of model1 in input_blocks.0
+        input_blocks.1.: share of model1 in input_blocks.1
+        input_blocks.2.: share of model1 in input_blocks.2
+        input_blocks.3.: share of model1 in input_blocks.3
+        input_blocks.4.: share of model1 in input_blocks.4
+        input_blocks.5.: share of model1 in input_blocks.5
+        input_blocks.6.: share of model1 in input_blocks.6
+        input_blocks.7.: share of model1 in input_blocks.7
+        input_blocks.8.: share of model1 in input_blocks.8
+        input_blocks.9.: share of model1 in input_blocks.9
+        input_blocks.10.: share of model1 in input_blocks.10
+        input_blocks.11.: share of model1 in input_blocks.11
+        middle_block.0.: share of model1 in middle_block.0
+        middle_block.1.: share of model1 in middle_block.1
+        middle_block.2.: share of model1 in middle_block.2
+        output_blocks.0.: share of model1 in output_blocks.0
+        output_blocks.1.: share of model1 in output_blocks.1
+        output_blocks.2.: share of model1 in output_blocks.2
+        output_blocks.3.: share of model1 in output_blocks.3
+        output_blocks.4.: share of model1 in output_blocks.4
+        output_blocks.5.: share of model1 in output_blocks.5
+        output_blocks.6.: share of model1 in output_blocks.6
+        output_blocks.7.: share of model1 in output_blocks.7
+        output_blocks.8.: share of model1 in output_blocks.8
+        output_blocks.9.: share of model1 in output_blocks.9
+        output_blocks.10.: share of model1 in output_blocks.10
+        output_blocks.11.: share of model1 in output_blocks.11
+        out.: share of model1 in out"""
+    def ModelMergeSD2(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeSD2:
+        """Mix the weights of two SD2.x models block by block.
+
+        time_embed.: share of model1 in time_embed
+        label_emb.: share of model1 in label_emb
+        input_blocks.0.: share of model1 in input_blocks.0
+        input_blocks.1.: share of model1 in input_blocks.1
+        input_blocks.2.: share of model1 in input_blocks.2
+        input_blocks.3.: share of model1 in input_blocks.3
+        input_blocks.4.: share of model1 in input_blocks.4
+        input_blocks.5.: share of model1 in input_blocks.5
+        input_blocks.6.: share of model1 in input_blocks.6
+        input_blocks.7.: share of model1 in input_blocks.7
+        input_blocks.8.: share of model1 in input_blocks.8
+        input_blocks.9.: share of model1 in input_blocks.9
+        input_blocks.10.: share of model1 in input_blocks.10
+        input_blocks.11.: share of model1 in input_blocks.11
+        middle_block.0.: share of model1 in middle_block.0
+        middle_block.1.: share of model1 in middle_block.1
+        middle_block.2.: share of model1 in middle_block.2
+        output_blocks.0.: share of model1 in output_blocks.0
+        output_blocks.1.: share of model1 in output_blocks.1
+        output_blocks.2.: share of model1 in output_blocks.2
+        output_blocks.3.: share of model1 in output_blocks.3
+        output_blocks.4.: share of model1 in output_blocks.4
+        output_blocks.5.: share of model1 in output_blocks.5
+        output_blocks.6.: share of model1 in output_blocks.6
+        output_blocks.7.: share of model1 in output_blocks.7
+        output_blocks.8.: share of model1 in output_blocks.8
+        output_blocks.9.: share of model1 in output_blocks.9
+        output_blocks.10.: share of model1 in output_blocks.10
+        output_blocks.11.: share of model1 in output_blocks.11
+        out.: share of model1 in out"""
+    def ModelMergeSD35_Large(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeSD35_Large:
+        """Mix the weights of two SD3.5 large models block by block.
+
+        pos_embed.: share of model1 in pos_embed
+        x_embedder.: share of model1 in x_embedder
+        context_embedder.: share of model1 in context_embedder
+        y_embedder.: share of model1 in y_embedder
+        t_embedder.: share of model1 in t_embedder
+        joint_blocks.0.: share of model1 in joint_blocks.0
+        joint_blocks.1.: share of model1 in joint_blocks.1
+        joint_blocks.2.: share of model1 in joint_blocks.2
+        joint_blocks.3.: share of model1 in joint_blocks.3
+        joint_blocks.4.: share of model1 in joint_blocks.4
+        joint_blocks.5.: share of model1 in joint_blocks.5
+        joint_blocks.6.: share of model1 in joint_blocks.6
+        joint_blocks.7.: share of model1 in joint_blocks.7
+        joint_blocks.8.: share of model1 in joint_blocks.8
+        joint_blocks.9.: share of model1 in joint_blocks.9
+        joint_blocks.10.: share of model1 in joint_blocks.10
+        joint_blocks.11.: share of model1 in joint_blocks.11
+        joint_blocks.12.: share of model1 in joint_blocks.12
+        joint_blocks.13.: share of model1 in joint_blocks.13
+        joint_blocks.14.: share of model1 in joint_blocks.14
+        joint_blocks.15.: share of model1 in joint_blocks.15
+        joint_blocks.16.: share of model1 in joint_blocks.16
+        joint_blocks.17.: share of model1 in joint_blocks.17
+        joint_blocks.18.: share of model1 in joint_blocks.18
+        joint_blocks.19.: share of model1 in joint_blocks.19
+        joint_blocks.20.: share of model1 in joint_blocks.20
+        joint_blocks.21.: share of model1 in joint_blocks.21
+        joint_blocks.22.: share of model1 in joint_blocks.22
+        joint_blocks.23.: share of model1 in joint_blocks.23
+        joint_blocks.24.: share of model1 in joint_blocks.24
+        joint_blocks.25.: share of model1 in joint_blocks.25
+        joint_blocks.26.: share of model1 in joint_blocks.26
+        joint_blocks.27.: share of model1 in joint_blocks.27
+        joint_blocks.28.: share of model1 in joint_blocks.28
+        joint_blocks.29.: share of model1 in joint_blocks.29
+        joint_blocks.30.: share of model1 in joint_blocks.30
+        joint_blocks.31.: share of model1 in joint_blocks.31
+        joint_blocks.32.: share of model1 in joint_blocks.32
+        joint_blocks.33.: share of model1 in joint_blocks.33
+        joint_blocks.34.: share of model1 in joint_blocks.34
+        joint_blocks.35.: share of model1 in joint_blocks.35
+        joint_blocks.36.: share of model1 in joint_blocks.36
+        joint_blocks.37.: share of model1 in joint_blocks.37
+        final_layer.: share of model1 in final_layer"""
+    def ModelMergeSD3_2B(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeSD3_2B:
+        """Mix the weights of two SD3 medium models block by block.
+
+        pos_embed.: share of model1 in pos_embed
+        x_embedder.: share of model1 in x_embedder
+        context_embedder.: share of model1 in context_embedder
+        y_embedder.: share of model1 in y_embedder
+        t_embedder.: share of model1 in t_embedder
+        joint_blocks.0.: share of model1 in joint_blocks.0
+        joint_blocks.1.: share of model1 in joint_blocks.1
+        joint_blocks.2.: share of model1 in joint_blocks.2
+        joint_blocks.3.: share of model1 in joint_blocks.3
+        joint_blocks.4.: share of model1 in joint_blocks.4
+        joint_blocks.5.: share of model1 in joint_blocks.5
+        joint_blocks.6.: share of model1 in joint_blocks.6
+        joint_blocks.7.: share of model1 in joint_blocks.7
+        joint_blocks.8.: share of model1 in joint_blocks.8
+        joint_blocks.9.: share of model1 in joint_blocks.9
+        joint_blocks.10.: share of model1 in joint_blocks.10
+        joint_blocks.11.: share of model1 in joint_blocks.11
+        joint_blocks.12.: share of model1 in joint_blocks.12
+        joint_blocks.13.: share of model1 in joint_blocks.13
+        joint_blocks.14.: share of model1 in joint_blocks.14
+        joint_blocks.15.: share of model1 in joint_blocks.15
+        joint_blocks.16.: share of model1 in joint_blocks.16
+        joint_blocks.17.: share of model1 in joint_blocks.17
+        joint_blocks.18.: share of model1 in joint_blocks.18
+        joint_blocks.19.: share of model1 in joint_blocks.19
+        joint_blocks.20.: share of model1 in joint_blocks.20
+        joint_blocks.21.: share of model1 in joint_blocks.21
+        joint_blocks.22.: share of model1 in joint_blocks.22
+        joint_blocks.23.: share of model1 in joint_blocks.23
+        final_layer.: share of model1 in final_layer"""
+    def ModelMergeSDXL(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        _id: str | None = None,
+        _title: str = "",
+        **inputs: _Any,
+    ) -> _ModelMergeSDXL:
+        """Mix the weights of two SDXL models block by block.
+
+        time_embed.: share of model1 in time_embed
+        label_emb.: share of model1 in label_emb
+        input_blocks.0: share of model1 in input_blocks.0
+        input_blocks.1: share of model1 in input_blocks.1
+        input_blocks.2: share of model1 in input_blocks.2
+        input_blocks.3: share of model1 in input_blocks.3
+        input_blocks.4: share of model1 in input_blocks.4
+        input_blocks.5: share of model1 in input_blocks.5
+        input_blocks.6: share of model1 in input_blocks.6
+        input_blocks.7: share of model1 in input_blocks.7
+        input_blocks.8: share of model1 in input_blocks.8
+        middle_block.0: share of model1 in middle_block.0
+        middle_block.1: share of model1 in middle_block.1
+        middle_block.2: share of model1 in middle_block.2
+        output_blocks.0: share of model1 in output_blocks.0
+        output_blocks.1: share of model1 in output_blocks.1
+        output_blocks.2: share of model1 in output_blocks.2
+        output_blocks.3: share of model1 in output_blocks.3
+        output_blocks.4: share of model1 in output_blocks.4
+        output_blocks.5: share of model1 in output_blocks.5
+        output_blocks.6: share of model1 in output_blocks.6
+        output_blocks.7: share of model1 in output_blocks.7
+        output_blocks.8: share of model1 in output_blocks.8
+        out.: share of model1 in out"""
     def ModelMergeSimple(
         self,
         *,
@@ -2143,19 +3326,111 @@ class Builder(_GraphBuilder):
         """Mix the weights of two models of one architecture.
 
         ratio: share of model1; 1 is model1 alone."""
+    def ModelMergeSubtract(
+        self,
+        *,
+        model1: _Wired,
+        model2: _Wired,
+        multiplier: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelMergeSubtract:
+        """What sets one model apart from another, to be added to a third.
+
+        multiplier: of the difference model1 - model2."""
     def ModelSamplingDiscrete(
         self,
         *,
         model: _Wired,
-        sampling: _Literal['eps', 'v_prediction', 'x0'] | _Wired = 'eps',
+        sampling: _Literal['eps', 'v_prediction', 'lcm', 'x0', 'img_to_img'] | _Wired = 'eps',
         zsnr: bool | _Wired = False,
         _id: str | None = None,
         _title: str = "",
     ) -> _ModelSamplingDiscrete:
         """Say what a model predicts, for files that do not say it themselves.
 
-        sampling: the noise (eps), the velocity (v_prediction) or the picture (x0).
+        sampling: the noise (eps), the velocity (v_prediction), the picture (x0), the picture in few steps (lcm), or one picture from another (img_to_img).
         zsnr: the model was trained with a noisiest level that holds no picture at all."""
+    def ModelSamplingFlux(
+        self,
+        *,
+        model: _Wired,
+        max_shift: float | _Wired = 1.15,
+        base_shift: float | _Wired = 0.5,
+        width: int | _Wired = 1024,
+        height: int | _Wired = 1024,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelSamplingFlux:
+        """Set how much of the steps a Flux model spends at strong noise, by the size of the picture.
+
+        max_shift: for pictures of 1024 x 1024.
+        base_shift: for pictures of 256 x 256.
+        width: of the picture to make, in pixels.
+        height: of the picture to make, in pixels."""
+    def ModelSamplingSD3(
+        self,
+        *,
+        model: _Wired,
+        shift: float | _Wired = 3.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _ModelSamplingSD3:
+        """Set how much of the steps a flow model spends at strong noise.
+
+        shift: 1 spreads them evenly; larger pictures want more."""
+    def ModelSave(
+        self,
+        *,
+        model: _Wired,
+        filename_prefix: str | _Wired = 'diffusion_models/ComfyUI',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _Handle:
+        """Save a diffusion model alone as a file in the output folder; the node for diffusion models reads it.
+
+        filename_prefix: may hold sub-folders; existing files are never overwritten."""
+    def PerpNeg(
+        self,
+        *,
+        model: _Wired,
+        empty_conditioning: _Wired,
+        neg_scale: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PerpNeg:
+        """Keep a negative prompt from taking away what the positive one asks for. Deprecated.
+
+        empty_conditioning: an empty prompt.
+        neg_scale: how strongly the rest of the negative prompt counts."""
+    def PerpNegGuider(
+        self,
+        *,
+        model: _Wired,
+        positive: _Wired,
+        negative: _Wired,
+        empty_conditioning: _Wired,
+        cfg: float | _Wired = 8.0,
+        neg_scale: float | _Wired = 1.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PerpNegGuider:
+        """Follow a prompt; of the negative one, only what does not speak against it counts.
+
+        empty_conditioning: an empty prompt.
+        cfg: how strictly the prompt is followed.
+        neg_scale: how strongly the rest of the negative prompt counts."""
+    def PerturbedAttentionGuidance(
+        self,
+        *,
+        model: _Wired,
+        scale: float | _Wired = 3.0,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _PerturbedAttentionGuidance:
+        """Steer away from what the model draws when its parts do not look at each other; works without cfg too.
+
+        scale: how strongly; 0 is none. Each step takes one more evaluation."""
     def PolyexponentialScheduler(
         self,
         *,
@@ -2386,6 +3661,34 @@ class Builder(_GraphBuilder):
         """Let the sampler change a latent only where a mask is white.
 
         mask: of any size; the sampler fits it to the latent."""
+    def SetUnionControlNetType(
+        self,
+        *,
+        control_net: _Wired,
+        type: _Literal['auto', 'openpose', 'depth', 'hed/pidi/scribble/ted', 'canny/lineart/anime_lineart/mlsd', 'normal', 'segment', 'tile', 'repaint'] | _Wired = 'auto',
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SetUnionControlNetType:
+        """Tell a ControlNet for several kinds of pictures which kind it will see.
+
+        type: "auto" leaves it open. Other ControlNets take no notice."""
+    def SkipLayerGuidanceSD3(
+        self,
+        *,
+        model: _Wired,
+        layers: str | _Wired = '7, 8, 9',
+        scale: float | _Wired = 3.0,
+        start_percent: float | _Wired = 0.01,
+        end_percent: float | _Wired = 0.15,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _SkipLayerGuidanceSD3:
+        """Steer away from what an SD3 model draws without some of its layers.
+
+        layers: numbers of the layers left out, from 0.
+        scale: how strongly; 0 is none.
+        start_percent: share of the run after which it begins.
+        end_percent: share of the run after which it ends; steps in between take one more evaluation."""
     def SolidMask(
         self,
         *,
@@ -2435,6 +3738,20 @@ class Builder(_GraphBuilder):
         _title: str = "",
     ) -> _ThresholdMask:
         """Select all that is above a value, fully."""
+    def TripleCLIPLoader(
+        self,
+        *,
+        clip_name1: str | _Wired,
+        clip_name2: str | _Wired,
+        clip_name3: str | _Wired,
+        _id: str | None = None,
+        _title: str = "",
+    ) -> _TripleCLIPLoader:
+        """Load SD3's three text encoders, CLIP-L, bigG and T5; which is which shows in the files.
+
+        clip_name1: a file of models/text_encoders.
+        clip_name2: a file of models/text_encoders.
+        clip_name3: a file of models/text_encoders."""
     def UNETLoader(
         self,
         *,
@@ -2481,7 +3798,7 @@ class Builder(_GraphBuilder):
         """Turn latents into pictures piece by piece, when they do not fit into memory at once.
 
         tile_size: of a piece, in pixels of the picture.
-        overlap: how far neighbouring pieces blend, in pixels; at most a quarter of a piece.
+        overlap: how far neighbouring pieces blend, in pixels, where the layers do not fit into the machine's memory either.
         temporal_size: for video autoencoders; a picture has no frames to cut.
         temporal_overlap: for video autoencoders."""
     def VAEEncode(
@@ -2522,7 +3839,7 @@ class Builder(_GraphBuilder):
         """Turn pictures into latents piece by piece, when they do not fit into memory at once.
 
         tile_size: of a piece, in pixels.
-        overlap: how far neighbouring pieces blend, in pixels.
+        overlap: how far neighbouring pieces blend, in pixels, where the layers do not fit into the machine's memory either.
         temporal_size: for video autoencoders; a picture has no frames to cut.
         temporal_overlap: for video autoencoders."""
     def VAELoader(

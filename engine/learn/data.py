@@ -88,11 +88,15 @@ class LatentShards:
 
     def draw(self, step: int, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
         """Return `count` latents [count c h w] of the step's pool and their captions, drawn with replacement."""
+        rows = [(self._held[index], row) for index, row in self.picks(step, count, generator)]
+        return torch.stack([held[0][row] for held, row in rows]), [held[1][row] for held, row in rows]
+
+    def picks(self, step: int, count: int, generator: torch.Generator) -> list[tuple[int, int]]:
+        """Return which (shard, row in it) `draw` takes for the same arguments; the pool is prepared."""
         self.prepare(step)
         first = step // self.refresh
         picks = torch.randint(self.window * self.shard, (count,), generator=generator).tolist()
-        rows = [(self._held[first + pick // self.shard], pick % self.shard) for pick in picks]
-        return torch.stack([held[0][row] for held, row in rows]), [held[1][row] for held, row in rows]
+        return [(first + pick // self.shard, pick % self.shard) for pick in picks]
 
     def _shard(self, index: int) -> tuple[Tensor, list[str]]:
         pictures, captions = self.pictures.batch(index, self.shard)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
+from ..diffusion.guidance import CFGGuider
 from ..diffusion.noise import item_noise, step_noise
 from ..diffusion.sample import Step, sample
 from ..diffusion.samplers import SAMPLERS
@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..models.autoencoder import Autoencoder
 from ..models.denoiser import DiffusionModel
 from ..models.text import TextEncoder
+from ..models.text_stack import TextStack
 from ..shapes.dataset import held_out_captions
 from ..shapes.evaluate import Report, evaluate
 
@@ -60,7 +61,7 @@ class Exam:
 @torch.no_grad()
 def draw(
     model: DiffusionModel,
-    clip: TextEncoder,
+    clip: TextEncoder | TextStack,
     vae: Autoencoder,
     captions: Sequence[str],
     seeds: Sequence[int],
@@ -80,15 +81,14 @@ def draw(
     sampler = SAMPLERS[settings.sampler]
     process, form = model.process, model.latent
     sigmas = sigmas_for(process, settings.scheduler, settings.steps, drop_penultimate=sampler.drop_penultimate)
-    uncond = clip.encode("")[0]
+    negative = _conditioning(clip, [""])
     pictures: list[NDArray[np.uint8]] = []
     cells = settings.side // form.downscale
     for start in range(0, len(captions), settings.batch):
         part, own = captions[start : start + settings.batch], list(seeds[start : start + settings.batch])
-        cond = torch.cat([clip.encode(caption)[0] for caption in part])
         blank = torch.zeros(len(part), form.channels, cells, cells)
         x = process.start(blank, item_noise(blank, own), float(sigmas[0])).to(model.device)
-        denoise = _guided(model, cond, uncond.expand_as(cond), settings.cfg)
+        denoise = CFGGuider(model, _conditioning(clip, part), negative, settings.cfg).denoiser(x)
         x = sample(sampler, denoise, x, sigmas, noise=step_noise(sampler.noise, own), on_step=on_step)
         image = vae.decode(form.raw(process.finish(x, float(sigmas[-1]))))
         pictures.append((image.cpu().numpy() * 255).round().astype(np.uint8))
@@ -97,22 +97,15 @@ def draw(
     return np.concatenate(pictures)
 
 
-def _guided(model: DiffusionModel, cond: Tensor, uncond: Tensor, cfg: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the classifier-free guided denoiser. Source: Ho and Salimans 2022 eq. 6, over denoised samples."""
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        if cfg == 1:
-            return model.denoise(x, sigma, cond)
-        both = model.denoise(torch.cat([x, x]), sigma, torch.cat([cond, uncond]))
-        wanted, plain = both.chunk(2)
-        return plain + cfg * (wanted - plain)
-
-    return denoise
+def _conditioning(clip: TextEncoder | TextStack, prompts: Sequence[str]) -> list[Any]:
+    """Return one CONDITIONING whose items are the prompts, which must be equally many tokens long."""
+    states, pooled = zip(*(clip.encode(prompt) for prompt in prompts), strict=True)
+    return [[torch.cat(states), {"pooled_output": torch.cat(pooled)}]]
 
 
 def examine(
     model: DiffusionModel,
-    clip: TextEncoder,
+    clip: TextEncoder | TextStack,
     vae: Autoencoder,
     settings: SampleSettings,
     *,

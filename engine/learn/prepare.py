@@ -6,6 +6,7 @@ Puts together the parts of `data` from the values that wires carry. Knows nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,14 +35,15 @@ def latent_shards(
     refresh: int = 200,
 ) -> LatentShards:
     """Return the scenes encoded and scaled; `name` tells sources apart that share a folder."""
-    network = vae.network
+    network = vae.full
 
     @torch.no_grad()
     def encode(pixels: Tensor) -> Tensor:
         # On a processor with bfloat16 this halves the time; it errs by a hundredth of a latent's spread, a third of
         # the smallest noise level.
         with torch.autocast("cpu", torch.bfloat16, enabled=vae.device.type == "cpu"):
-            mean, _ = network.encode(pixels.to(device=vae.device, dtype=vae.dtype))
+            pixels = pixels.to(device=vae.device, dtype=vae.dtype)
+            mean, _ = vae.residence.run(network, lambda there: there.encode(pixels), what="encoding")
         return latent.scaled(mean.float()).cpu()
 
     key = fingerprint(nn.ModuleList([network.encoder, network.quant_conv]))
@@ -67,7 +69,7 @@ def caption_table(pictures: Pictures, clip: TextEncoder, count: int = WORDS_FROM
 
 def preview_format(pictures: Pictures, vae: Autoencoder, latent: LatentFormat, batches: int = 8) -> LatentFormat:
     """Return `latent` with colours for previews fitted to this autoencoder."""
-    fitted = fit_preview(vae.network, pixel_batches(pictures, batches), latent.scale)
+    fitted = fit_preview(vae.full, pixel_batches(pictures, batches), latent.scale)
     rows = [(float(r), float(g), float(b)) for r, g, b in fitted.factors.tolist()]
     red, green, blue = (float(v) for v in fitted.bias.tolist())
-    return LatentFormat(latent.channels, latent.scale, latent.shift, latent.downscale, tuple(rows), (red, green, blue))
+    return replace(latent, rgb_factors=tuple(rows), rgb_bias=(red, green, blue), tiny="")

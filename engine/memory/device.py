@@ -1,18 +1,19 @@
 """Which device and which precision to use; looked up when asked, never at import.
 
 Knows nothing of models beyond their role. Precision: SD's UNet and text encoder ship as float16; autoencoders
-overflow in it, so they get bfloat16 or float32.
+overflow in it, so they get bfloat16 or float32; SD3, Flux and T5 were made for bfloat16.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import torch
 
 from ..errors import UserError
 
-__all__ = ["DTYPES", "accelerators", "count", "empty_caches", "pick_device", "pick_dtype", "unusable"]
+__all__ = ["DTYPES", "accelerators", "count", "empty_caches", "host_bytes", "pick_device", "pick_dtype", "unusable"]
 
 DTYPES = {
     "fp32": torch.float32,
@@ -44,12 +45,13 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def pick_dtype(
-    device: torch.device, name: str | None = None, *, role: Literal["network", "vae"] = "network"
+    device: torch.device, name: str | None = None, *, role: Literal["network", "transformer", "vae"] = "network"
 ) -> torch.dtype:
     """Return the precision of that name ("fp32", "fp16", "bf16"), or the best for the device and role.
 
-    None and "auto": float32 on the CPU; float16 elsewhere, and for an autoencoder bfloat16 where CUDA
-    computes it natively, else float32. Raises: UserError S011 for an unknown name.
+    None and "auto": float32 on the CPU; elsewhere float16, but bfloat16 for an autoencoder or a transformer (SD3,
+    Flux, T5) where CUDA computes it natively, and float32 for an autoencoder where not.
+    Raises: UserError S011 for an unknown name.
     """
     wanted = (name or "auto").lower()
     if wanted != "auto":
@@ -64,10 +66,11 @@ def pick_dtype(
         return DTYPES[wanted]
     if device.type == "cpu":
         return torch.float32  # half precision is emulated on most CPUs
-    if role == "vae":
-        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float32
-    return torch.float16
+    if role == "network":
+        return torch.float16
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32 if role == "vae" else torch.float16
 
 
 def count(kind: str) -> int:
@@ -81,6 +84,14 @@ def count(kind: str) -> int:
     if kind == "mps":
         return int(torch.backends.mps.is_available())
     return 0
+
+
+def host_bytes() -> int:
+    """Return the machine's memory; 4 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 4 << 30
 
 
 def accelerators() -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """CLIP's text transformer: token numbers to one state per token and one for the whole text.
 
-Attribute names equal Hugging Face's keys after `text_model.`. Knows nothing of strings, weights or files.
-Source: Radford et al. 2021.
+Attribute names equal Hugging Face's keys after `text_model.`; `text_projection`, where there is one, stands beside
+that prefix in their files. Knows nothing of strings, weights or files. Source: Radford et al. 2021.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class CLIPTextConfig:
     length: int = 77
     activation: str = "quick_gelu"
     """`quick_gelu` (OpenAI's L) or `gelu` (OpenCLIP's H and bigG)."""
+    projection: int | None = None
+    """Width of the projected pooled state (H 1024, bigG 1280), or None: pooled is left as the transformer gives it."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -52,13 +54,20 @@ class CLIPText(nn.Module):
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
         self.final_layer_norm = LayerNorm(config.width)
+        if config.projection is not None:
+            self.text_projection = nn.Linear(config.width, config.projection, bias=False)
 
-    def forward(self, tokens: Tensor, *, skip: int = 1, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the states [b l d] of layer -skip and the pooled state [b d], both after the final norm.
+    def forward(
+        self, tokens: Tensor, *, skip: int = 1, embeddings: Tensor | None = None, norm: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Return the states [b l d] of layer -skip and the pooled state [b d], or [b projection] where it is projected.
 
         tokens: [b l] integers, l up to the configured length. skip: 1 is the last layer ("clip skip" k is k).
         embeddings: [b l d] in place of the token table's rows, for learned words.
-        The pooled state is the last layer's at the first end token, whatever `skip` is.
+        norm: whether the states pass the final norm (SD1.x, SD2.x); SDXL and SD3 take them before it.
+        The pooled state is that of the last layer at the first end token, after the final norm in any case.
+
+        Raises: ValueError for a `skip` that is no layer.
         """
         if not 1 <= skip <= self.config.layers:
             raise ValueError(f"CLIPText: skip must be 1 to {self.config.layers}, got {skip}")
@@ -70,9 +79,13 @@ class CLIPText(nn.Module):
             if i == wanted:
                 hidden = x
         last = self.final_layer_norm(x)
-        states = last if skip == 1 else self.final_layer_norm(hidden)
+        if norm:
+            hidden = last if skip == 1 else self.final_layer_norm(hidden)
         end = (tokens == self.config.eos).int().argmax(dim=-1)  # first of them
-        return states, last[torch.arange(len(end), device=end.device), end]
+        pooled = last[torch.arange(len(end), device=end.device), end]
+        if self.config.projection is not None:
+            pooled = self.text_projection(pooled)
+        return hidden, pooled
 
 
 class Embeddings(nn.Module):

@@ -16,7 +16,21 @@ from ..errors import UserError
 if TYPE_CHECKING:  # arch.py is the table over these conditions
     from .arch import Architecture
 
-__all__ = ["All", "Any", "Condition", "Has", "Lone", "Match", "Not", "Rank", "Suffix", "detect", "unrecognised"]
+__all__ = [
+    "All",
+    "Any",
+    "Condition",
+    "Dim",
+    "Has",
+    "Lone",
+    "Match",
+    "Not",
+    "Rank",
+    "Suffix",
+    "detect",
+    "nearness",
+    "unrecognised",
+]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -63,6 +77,25 @@ class Rank:
     def match(self, shapes: Shapes) -> Match:
         there = shapes.get(self.key)
         return single(there is not None and len(there) == self.rank, f'"{self.key}" with {self.rank} dimensions')
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Dim:
+    """The file has this key, and that dimension of it is one of those sizes."""
+
+    key: str
+    axis: int
+    sizes: tuple[int, ...]
+
+    def __init__(self, key: str, axis: int, *sizes: int) -> None:
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "axis", axis)
+        object.__setattr__(self, "sizes", sizes)
+
+    def match(self, shapes: Shapes) -> Match:
+        there = shapes.get(self.key, ())
+        holds = len(there) > self.axis and there[self.axis] in self.sizes
+        return single(holds, f'"{self.key}" with {" or ".join(map(str, self.sizes))} in dimension {self.axis}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +165,12 @@ def single(holds: bool, text: str) -> Match:
     return Match(1, 1) if holds else Match(0, 1, (text,))
 
 
-def nearness(match: Match) -> tuple[float, int]:
-    """Return what orders matches from far to near: the share that holds, then how much that is."""
-    return match.accepted / max(1, match.total), match.accepted
+def nearness(match: Match) -> tuple[bool, int]:
+    """Return what orders matches from far to near: whether all holds, then by how much what holds outweighs the rest.
+
+    A share would call a whole checkpoint that lacks two keys a bare network that lacks one of its few.
+    """
+    return match.full, 2 * match.accepted - match.total
 
 
 def detect(table: Iterable[Architecture], shapes: Shapes, name: str) -> Architecture:
@@ -152,9 +188,9 @@ def detect(table: Iterable[Architecture], shapes: Shapes, name: str) -> Architec
 def unrecognised(entries: Iterable[Architecture], shapes: Shapes, name: str) -> UserError:
     """Return the error that says which entry comes nearest, and why it is not that."""
     matches = [(nearness(match), entry, match) for entry in entries for match in [entry.condition.match(shapes)]]
-    score, entry, match = max(matches, key=lambda item: item[0])
+    _, entry, match = max(matches, key=lambda item: item[0])
     got = f"{len(shapes)} keys that match no known architecture"
-    if score[1]:
+    if match.accepted:
         listed = ", ".join(match.missing[:2]) + (", ..." if len(match.missing) > 2 else "")
         got += f"; nearest: {entry.name} ({match.accepted} of {match.total} keys; missing {listed})"
     return UserError(

@@ -6,7 +6,6 @@ Knows nothing of nodes. Source: the published layout (`model_index.json` and its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,97 +13,149 @@ from typing import Any
 
 import torch
 
-from ..diffusion.process import Discrete, scaled_linear
-from ..errors import UserError
+from ..diffusion.process import Discrete, Flow, Process, scaled_linear
 from ..memory.device import pick_dtype
-from .build import build, part
-from .clip import CLIPText, CLIPTextConfig
-from .deduce import clip_config, unet_config, vae_config
+from .arch import ARCHITECTURES
+from .autoencoder import Autoencoder
+from .build import Prepared, part
+from .clip import CLIPTextConfig
 from .denoiser import DiffusionModel
+from .detect import detect
+from .family import FAMILIES, Family
+from .folder_json import bad, read_json
 from .latent import LatentFormat
-from .rename import clip_names, unet_names, vae_names
-from .unet import UNet, UNetConfig
-from .vae import AutoencoderKL
+from .load_parts import TextNetwork, prepare_clip, prepare_denoiser, prepare_t5, prepare_vae, projects
+from .load_text import TextOptions, loaded, text_value, tokenizer_of
+from .rename_clip import PROJECTION, clip_pieces, t5_pieces
+from .scaled import unscaled
+from .shards import open_sharded
+from .text import TextEncoder
+from .text_stack import TextStack
+from .unet import UNetConfig
 from .weights import WeightFile, open_weights
 
-__all__ = ["FolderParts", "load_folder"]
+__all__ = ["load_folder"]
 
-Shapes = Mapping[str, tuple[int, ...]]
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 ENDINGS = (".safetensors", ".fp16.safetensors", ".bin", ".fp16.bin")
+INDEXES = ("*.safetensors.index*.json", "*.bin.index*.json")
 
 
 @dataclass(frozen=True, slots=True)
-class FolderParts:
-    """The three networks of a folder, the denoiser with its process."""
+class Pipeline:
+    """What diffusers' pipelines of one name hold."""
 
-    model: DiffusionModel
-    text: CLIPText
-    vae: AutoencoderKL
+    name: str
+    """How the class names begin."""
+    kins: tuple[str, ...]
+    """The families' kin that their denoisers may be."""
+    denoiser: str = "unet"
+    texts: Mapping[str, str] = ()  # type: ignore[assignment]
+    """{sub-folder: place of its encoder}; "" is CLIP-L or H, by the family."""
+
+
+SDXL_TEXTS = {"text_encoder": "l", "text_encoder_2": "g"}
+PIPELINES = (
+    Pipeline("StableDiffusion3", ("SD3",), "transformer", {**SDXL_TEXTS, "text_encoder_3": "t5"}),
+    Pipeline("StableDiffusionXL", ("SDXL", "SDXL refiner"), "unet", SDXL_TEXTS),
+    Pipeline("Flux", ("Flux",), "transformer", {"text_encoder": "l", "text_encoder_2": "t5"}),
+    Pipeline("StableDiffusion", ("SD1.x", "SD2.x"), "unet", {"text_encoder": ""}),
+    Pipeline("LatentConsistencyModel", ("SD1.x",), "unet", {"text_encoder": ""}),
+)
+"""The first whose name fits counts."""
 
 
 def load_folder(
     path: Path,
     device: torch.device,
+    store: torch.device,
     dtype: torch.dtype | None,
     vae_dtype: torch.dtype | None,
-    *,
-    allow_pickle: bool = False,
-) -> FolderParts:
-    """Load a Stable Diffusion folder.
+    options: TextOptions,
+) -> tuple[DiffusionModel, TextEncoder | TextStack | None, Autoencoder]:
+    """Load a folder: the denoiser with its process, the text encoders, the autoencoder.
 
-    Raises: UserError M009 for a folder that is none or lacks a part, or the errors of `open_weights` and
-    `build`.
+    device: what computes, and decides the precision where none is given; store: where the weights are put.
+    SD3 may lack any of its text encoders, as their folders do.
+    Raises: UserError M009 for a folder that is none or lacks a part, or the errors of `open_weights` and `prepare`.
     """
     index = read_json(path / "model_index.json")
-    name = index.get("_class_name", "")
-    if "StableDiffusion" not in str(name) or "XL" in str(name) or "text_encoder_2" in index or "transformer" in index:
-        raise bad(path, "a Stable Diffusion 1.x folder", f"the pipeline {str(name)[:40]!r}")
-    dtype = dtype or pick_dtype(device)
-    unet_json, vae_json = read_json(path / "unet" / "config.json"), read_json(path / "vae" / "config.json")
-    text_json = read_json(path / "text_encoder" / "config.json")
-    schedule = read_json(path / "scheduler" / "scheduler_config.json")
+    name = str(index.get("_class_name", ""))
+    pipeline = next((entry for entry in PIPELINES if name.startswith(entry.name)), None)
+    if pipeline is None:
+        kinds = ", ".join(entry.name for entry in PIPELINES)
+        raise bad(path, f"a pipeline of {kinds}", f"the pipeline {name[:40]!r}")
 
     def weights(folder: str) -> WeightFile:
-        return open_weights(find_weights(path / folder), allow_pickle=allow_pickle)
+        return open_part(path / folder, allow_pickle=options.allow_pickle)
 
-    unet = build(
-        UNet,
-        lambda shapes: with_heads(unet_config(shapes), unet_json),
-        part(weights("unet"), "", unet_names),
-        "UNet",
-        device,
-        dtype,
+    source = weights(pipeline.denoiser)
+    entry = detect(ARCHITECTURES, source.shapes, f"{pipeline.denoiser}/{source.path.name}")
+    if entry.family is None or entry.kind != "unet" or FAMILIES[entry.family].kin not in pipeline.kins:
+        raise bad(path, f"the networks of a {name[:40]}", entry.name)
+    family = FAMILIES[entry.family]
+    config = read_json(path / pipeline.denoiser / "config.json")
+    is_unet = pipeline.denoiser == "unet"
+    denoiser = prepare_denoiser(
+        source, family, entry.name, (lambda shape: with_heads(shape, config)) if is_unet else lambda shape: shape
     )
-    text = build(
-        CLIPText,
-        lambda shapes: with_activation(clip_config(shapes), text_json),
-        part(weights("text_encoder"), "", clip_names),
-        "text encoder",
-        device,
-        dtype,
+    process, prediction = read_schedule(path, read_json(path / "scheduler" / "scheduler_config.json"), family)
+    vae_json = read_json(path / "vae" / "config.json")
+    vae = prepare_vae(weights("vae"), "VAE")
+    if vae is None:
+        raise bad(path / "vae", "the weights of an autoencoder", "other keys")
+    texts = {
+        place or family.text: text_of(path / folder, place or family.text, family, weights(folder))
+        for folder, place in pipeline.texts.items()
+        if family.kin != "SDXL refiner" or place == "g"
+        if family.kin != "SD3" or (path / folder).is_dir()
+    }
+    tokenizer = tokenizer_of(texts, options)
+    role: Any = "network" if is_unet else "transformer"
+    network = denoiser.load(store, dtype or pick_dtype(device, role=role))
+    shape: Any = network.config
+    name = family.taking(shape.in_channels).name
+    model = DiffusionModel(network, process, prediction, latent_of(family, vae, vae_json), family=name)
+    clips = loaded(texts, device, store, dtype)
+    return (
+        model,
+        text_value(family.text, clips, tokenizer, options, used_whole=True) if clips else None,
+        Autoencoder(vae.load(store, vae_dtype or pick_dtype(device, role="vae"))),
     )
-    vae = build(
-        AutoencoderKL,
-        vae_config,
-        part(weights("vae"), "", vae_names),
-        "VAE",
-        device,
-        vae_dtype or pick_dtype(device, role="vae"),
-    )
-    latent = LatentFormat(
-        channels=vae.config.latent_channels,
-        scale=float(vae_json.get("scaling_factor") or LatentFormat().scale),  # older folders leave it out
-        shift=float(vae_json.get("shift_factor") or 0.0),
-        downscale=vae.config.downscale,
-    )
-    process, prediction = read_schedule(path, schedule)
-    return FolderParts(DiffusionModel(unet, process, prediction, latent), text, vae)
 
 
-def read_schedule(path: Path, schedule: Mapping[str, Any]) -> tuple[Discrete, str]:
+def text_of(folder: Path, place: str, family: Family, source: WeightFile) -> TextNetwork:
+    """Return the text encoder of a sub-folder, with the heads and activation that it states."""
+    if place == "t5":
+        return prepare_t5(part(source, pieces=t5_pieces), "T5 text encoder")
+    stated = read_json(folder / "config.json")
+    weights = part(source, pieces=clip_pieces)
+    if place == "l" and not (family.text == "sd3" and projects(weights)):
+        weights = weights.without(PROJECTION)
+    return prepare_clip(weights, place, "text encoder", lambda config: with_activation(config, stated))
+
+
+def latent_of(family: Family, vae: Prepared[Any], data: Mapping[str, Any]) -> LatentFormat:
+    """Return the family's latent space with what the autoencoder's configuration says of it."""
+    return replace(
+        family.latent,
+        channels=vae.network.config.latent_channels,
+        scale=float(data.get("scaling_factor") or family.latent.scale),  # older folders leave it out
+        shift=float(data.get("shift_factor") or 0.0),
+        downscale=vae.network.config.downscale,
+    )
+
+
+def read_schedule(path: Path, schedule: Mapping[str, Any], family: Family) -> tuple[Process, str]:
     """Return the forward process and the prediction that a scheduler configuration names."""
+    if family.prediction == "flow":
+        # Flux dev's shift depends on the picture's size in diffusers; here it is the family's, as in ComfyUI.
+        shift = schedule.get("shift")
+        return (Flow(float(shift)) if shift and family.kin == "SD3" else family.process()), "flow"
+    name = str(schedule.get("_class_name", ""))
+    if name.startswith("EDM"):
+        raise bad(path, "a scheduler of the noise that Stable Diffusion adds", name[:40])
     kind = schedule.get("beta_schedule", "scaled_linear")
     start, end = float(schedule.get("beta_start", 0.00085)), float(schedule.get("beta_end", 0.012))
     count = int(schedule.get("num_train_timesteps", 1000))
@@ -138,35 +189,16 @@ def with_activation(config: CLIPTextConfig, data: Mapping[str, Any]) -> CLIPText
     return replace(config, heads=heads, activation=str(data.get("hidden_act") or config.activation))
 
 
-def find_weights(folder: Path) -> Path:
-    """Return a part's file of weights; safetensors before pickles, full before half precision."""
+def open_part(folder: Path, *, allow_pickle: bool = False) -> WeightFile:
+    """Open a part's weights: safetensors before pickles, full before half precision, one file before several.
+
+    Raises: UserError M009 where there are none, or as `open_weights` and `open_sharded`.
+    """
     for ending in ENDINGS:
         for stem in STEMS:
             if (folder / (stem + ending)).is_file():
-                return folder / (stem + ending)
-    sharded = any(folder.glob("*.index.json"))
-    raise bad(folder, "weights in one file", "several shards" if sharded else "none")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a configuration. Raises: UserError M009 when it is missing or no JSON object."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise bad(path.parent, path.name, "no such file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise bad(path.parent, f"JSON in {path.name}", type(error).__name__) from error
-    if not isinstance(data, dict):
-        raise bad(path.parent, f"an object in {path.name}", type(data).__name__)
-    return data
-
-
-def bad(path: Path, expected: str, got: str) -> UserError:
-    """Return the error for a folder that is no checkpoint."""
-    return UserError(
-        "M009",
-        where=f'folder "{path.name}"',
-        expected=expected,
-        got=got,
-        fix="Check that the folder is complete.",
-    )
+                return unscaled(open_weights(folder / (stem + ending), allow_pickle=allow_pickle))
+    for pattern in INDEXES:
+        for index in sorted(folder.glob(pattern)):
+            return unscaled(open_sharded(index, allow_pickle=allow_pickle))
+    raise bad(folder, "weights in one file, or in several with an index", "none")

@@ -124,10 +124,10 @@ class TransformerBlock(nn.Module):
         self.norm2 = LayerNorm(channels)
         self.norm3 = LayerNorm(channels)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """x: [b l c], context: [b m d]; returns [b l c]."""
+    def forward(self, x: Tensor, context: Tensor, *, itself: bool = False) -> Tensor:
+        """x: [b l c], context: [b m d]; returns [b l c]. itself: tokens attend to nothing but themselves."""
         y = self.norm1(x)
-        x = x + self.attn1(y, y)
+        x = x + (self.attn1.to_out(self.attn1.to_v(y)) if itself else self.attn1(y, y))
         x = x + self.attn2(self.norm2(x), context)
         out: Tensor = x + self.ff(self.norm3(x))
         return out

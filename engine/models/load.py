@@ -1,53 +1,59 @@
 """Checkpoints, and the parts of one, from files and folders to the values that wires carry.
 
-Single files in ldm's layout, folders in diffusers' layout (folder.py); what a file is, is detected from its
-keys. Knows nothing of nodes or of where models are searched.
+Single files in the layout of each family, folders in diffusers' layout (folder.py); what a file is, is detected from
+its keys, and every part is checked before any is loaded. Knows nothing of nodes or of where models are searched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
+from torch import nn
 
 from ..diffusion.process import Discrete
-from ..errors import UserError
 from ..memory.device import pick_device, pick_dtype
-from .arch import ARCHITECTURES, TEXT, UNET, VAE, Architecture, Kind
+from ..memory.residency import Residence
+from .arch import Architecture
 from .autoencoder import Autoencoder
-from .build import Part, build, part
-from .clip import CLIPText
-from .deduce import clip_config, unet_config, vae_config
 from .denoiser import DiffusionModel
-from .detect import detect
+from .family import FAMILIES, Family
 from .folder import load_folder
-from .latent import LatentFormat
-from .rename import clip_names, unet_names, vae_names
+from .load_file import expect, identify, open_model
+from .load_parts import prepare_denoiser, prepare_texts, prepare_vae
+from .load_text import TextOptions, load_text_encoder, load_text_encoders, loaded, text_value, tokenizer_of
+from .mmdit import MMDiT
+from .placing import home, settled
 from .save import save_checkpoint
 from .text import TextEncoder
+from .text_stack import TextStack
 from .unet import UNet
-from .vae import AutoencoderKL
-from .weights import WeightFile, open_weights
+from .weights import WeightFile
 
 __all__ = [
     "Loaded",
     "identify",
     "load_checkpoint",
     "load_text_encoder",
+    "load_text_encoders",
     "load_unet",
     "load_vae",
     "save_checkpoint",
 ]
 
+V_LAYER = "output_blocks.11.1.transformer_blocks.0.norm1.bias"
+V_SPREAD = 0.09
+
 
 class Loaded(NamedTuple):
-    """The three parts of a checkpoint."""
+    """The parts of a checkpoint; SD3's and Flux's files may come without text encoders."""
 
     model: DiffusionModel
-    clip: TextEncoder
-    vae: Autoencoder
+    clip: TextEncoder | TextStack | None
+    vae: Autoencoder | None
 
 
 def load_checkpoint(
@@ -58,28 +64,42 @@ def load_checkpoint(
     vae_dtype: torch.dtype | None = None,
     allow_pickle: bool = False,
     embedding_folders: Sequence[Path] = (),
+    tokenizer_folders: Sequence[Path] = (),
+    residence: Residence | None = None,
 ) -> Loaded:
-    """Load a single file or a diffusers folder.
+    """Load a single file or a diffusers folder of any family.
 
-    device: the best there is, if None. dtype: of denoiser and text encoder; vae_dtype: of the autoencoder;
-    each the best for the device, if None. embedding_folders: where the text encoder looks `embedding:name`
-    up.
-    Raises: UserError M001..M019 (see the table in docs), all before anything is half loaded.
+    device: the best there is, if None. dtype: of denoiser and text encoders; vae_dtype: of the autoencoder; each the
+    best for device and family, if None. embedding_folders: where text encoders look `embedding:name` up;
+    tokenizer_folders: where T5's tokenizer is looked for when it does not lie beside the weights. residence: brings
+    weights to the device when they are needed; they stay on the host then.
+    Raises: UserError M001..M019, M060, M061, all before anything is half loaded.
     """
     path = Path(path)
     device = device or pick_device()
+    options = TextOptions(tuple(embedding_folders), tuple(tokenizer_folders), allow_pickle)
+    store = home(device, residence)
     if path.is_dir():
-        parts = load_folder(path, device, dtype, vae_dtype, allow_pickle=allow_pickle)
-        clip = TextEncoder(parts.text, embedding_folders=tuple(embedding_folders), allow_pickle=allow_pickle)
-        return Loaded(parts.model, clip, Autoencoder(parts.vae))
-    source = open_weights(path, allow_pickle=allow_pickle)
-    expect(source, "checkpoint")
-    dtype = dtype or pick_dtype(device)
-    vae = vae_network(part(source, VAE), device, vae_dtype)
-    text = build(CLIPText, clip_config, part(source, TEXT, clip_names), "text encoder", device, dtype)
-    model = denoiser(source, part(source, UNET), device, dtype)
-    clip = TextEncoder(text, embedding_folders=tuple(embedding_folders), allow_pickle=allow_pickle)
-    return Loaded(model, clip, Autoencoder(vae))
+        return placed(Loaded(*load_folder(path, device, store, dtype, vae_dtype, options)), device, residence)
+    source = open_model(path, allow_pickle=allow_pickle)
+    entry = expect(source, "checkpoint")
+    family = FAMILIES[str(entry.family)]
+    denoiser = prepare_denoiser(source, family, f"{network_name(family)} of the {entry.name}")
+    coder = prepare_vae(source, f"VAE of the {entry.name}")
+    texts = prepare_texts(source, family, entry.name)
+    tokenizer = tokenizer_of(texts, options)
+    model = model_of(denoiser.load(store, dtype or pick_dtype(device, role=role(family))), source, family)
+    clip = text_value(family.text, loaded(texts, device, store, dtype), tokenizer, options) if texts else None
+    vae = None if coder is None else Autoencoder(coder.load(store, vae_dtype or pick_dtype(device, role="vae")))
+    return placed(Loaded(model, clip, vae), device, residence)
+
+
+def placed(parts: Loaded, device: torch.device, residence: Residence | None) -> Loaded:
+    """Return the parts, their networks running where they should, missing text as wide as the model takes it."""
+    model, clip, vae = parts
+    if isinstance(clip, TextStack) and isinstance(model.base, MMDiT):
+        clip = clip.fitting(model.base.config.context_dim, model.base.config.pooled_dim)
+    return Loaded(settled(model, device, residence), settled(clip, device, residence), settled(vae, device, residence))
 
 
 def load_unet(
@@ -88,14 +108,16 @@ def load_unet(
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
     allow_pickle: bool = False,
+    residence: Residence | None = None,
 ) -> DiffusionModel:
-    """Load a denoiser: a bare or prefixed ldm file, a diffusers file, or the one in a checkpoint."""
-    source = open_weights(path, allow_pickle=allow_pickle)
-    expect(source, "unet", "checkpoint")
+    """Load a denoiser: a bare or prefixed file, one in diffusers' names, or the one in a checkpoint."""
+    source = open_model(path, allow_pickle=allow_pickle)
+    entry = expect(source, "unet", "checkpoint")
+    family = FAMILIES[str(entry.family)]
     device = device or pick_device()
-    prefix = UNET if has(source, UNET) else ""
-    names = unet_names if "time_embedding.linear_1.weight" in source.shapes else None
-    return denoiser(source, part(source, prefix, names), device, dtype or pick_dtype(device))
+    prepared = prepare_denoiser(source, family, what_of(entry, family))
+    network = prepared.load(home(device, residence), dtype or pick_dtype(device, role=role(family)))
+    return settled(model_of(network, source, family), device, residence)
 
 
 def load_vae(
@@ -104,79 +126,56 @@ def load_vae(
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
     allow_pickle: bool = False,
+    residence: Residence | None = None,
 ) -> Autoencoder:
-    """Load an autoencoder alone: an ldm or diffusers file, or the one inside a checkpoint."""
-    source = open_weights(path, allow_pickle=allow_pickle)
-    expect(source, "vae", "checkpoint")
-    prefix = VAE if has(source, VAE) else ""
-    names = vae_names if "decoder.up_blocks.0.resnets.0.norm1.weight" in source.shapes else None
-    return Autoencoder(vae_network(part(source, prefix, names), device or pick_device(), dtype))
-
-
-def load_text_encoder(
-    path: Path | str,
-    *,
-    device: torch.device | None = None,
-    dtype: torch.dtype | None = None,
-    allow_pickle: bool = False,
-    embedding_folders: Sequence[Path] = (),
-) -> TextEncoder:
-    """Load a CLIP text encoder alone: a standalone file in either naming, or the one inside a checkpoint."""
-    source = open_weights(path, allow_pickle=allow_pickle)
-    expect(source, "text_encoder", "checkpoint")
+    """Load an autoencoder alone: a file in ldm's or diffusers' names, or the one inside a checkpoint."""
+    source = open_model(path, allow_pickle=allow_pickle)
+    entry = expect(source, "vae", "checkpoint")
     device = device or pick_device()
-    weights = part(source, TEXT if has(source, TEXT) else "", clip_names)
-    network = build(CLIPText, clip_config, weights, "text encoder", device, dtype or pick_dtype(device))
-    return TextEncoder(network, embedding_folders=tuple(embedding_folders), allow_pickle=allow_pickle)
+    prepared = prepare_vae(source, "VAE" if entry.kind == "vae" else f"VAE of the {entry.name}")
+    assert prepared is not None  # both kinds have one, as their conditions say
+    network = prepared.load(home(device, residence), dtype or pick_dtype(device, role="vae"))
+    return settled(Autoencoder(network), device, residence)
 
 
-def identify(path: Path | str, *, allow_pickle: bool = False) -> Architecture:
-    """Return what a file is, by its keys; reads no data of safetensors. Raises: as `load_checkpoint`."""
-    source = open_weights(path, allow_pickle=allow_pickle)
-    return detect(ARCHITECTURES, source.shapes, source.path.name)
+def model_of(network: nn.Module, source: WeightFile, family: Family) -> DiffusionModel:
+    """Return the MODEL of a file: markers among its keys and metadata say what the network predicts, else the family.
+
+    SD2.x's two kinds have the same shape; the field tells them by the spread of one layer's bias (ComfyUI's
+    rule); ModelSamplingDiscrete says otherwise where that is wrong.
+    """
+    config: Any = network.config  # of a UNet, an MMDiT or a Flux
+    variant = family.taking(config.in_channels)
+    process, prediction = variant.process(), str(variant.prediction)
+    if isinstance(network, UNet) and ("v_pred" in source.shapes or (family.name == "SD2.x" and spreads(network))):
+        prediction = "v"
+    if isinstance(process, Discrete) and "ztsnr" in source.shapes:
+        process = process.with_zero_terminal_snr()
+    latent = variant.latent
+    if latent.channels != config.out_channels:
+        latent = replace(latent, channels=config.out_channels)
+    colours = source.metadata.get("latentloom.rgb_factors")
+    if colours is not None and colours != latent.rgb_json():
+        latent = latent.with_rgb_json(colours)
+    return DiffusionModel(network, process, prediction, latent, family=variant.name)
 
 
-def expect(source: WeightFile, *kinds: Kind) -> Architecture:
-    """Return what the file is. Raises: UserError M002 for nothing known, M003 for another kind or family."""
-    found = detect(ARCHITECTURES, source.shapes, source.path.name)
-    if found.kind not in kinds or not found.readable:
-        wanted = [entry.name for entry in ARCHITECTURES if entry.kind in kinds and entry.readable]
-        loader = "" if found.kind in kinds else f" Or load it with the node for {found.kind.replace('_', ' ')}s."
-        raise UserError(
-            "M003",
-            where=f'"{source.path.name}"',
-            expected=" or ".join(wanted),
-            got=f"{found.name}",
-            fix=f"Choose another file.{loader}",
-        )
-    return found
+def spreads(network: UNet) -> bool:
+    """Tell whether an SD2.x network predicts v, by the spread of a bias that training on v leaves wider."""
+    bias = dict(network.named_parameters()).get(V_LAYER)
+    return bias is not None and bool(bias.detach().float().std(correction=0) > V_SPREAD)
 
 
-def denoiser(source: WeightFile, weights: Part, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
-    """Return the MODEL of a file: markers among its keys and metadata say what the network predicts."""
-    network = build(UNet, unet_config, weights_without_markers(weights), "UNet", device, dtype)
-    process = Discrete.stable_diffusion()
-    latent = LatentFormat(channels=network.config.out_channels)
-    if "latentloom.rgb_factors" in source.metadata:
-        latent = latent.with_rgb_json(source.metadata["latentloom.rgb_factors"])
-    return DiffusionModel(
-        network,
-        process.with_zero_terminal_snr() if "ztsnr" in source.shapes else process,
-        "v" if "v_pred" in source.shapes else "eps",
-        latent,
-    )
+def role(family: Family) -> Literal["network", "transformer"]:
+    """Return the role of a family's denoiser for `pick_dtype`."""
+    return "transformer" if family.kin in ("SD3", "Flux") else "network"
 
 
-def weights_without_markers(weights: Part) -> Part:
-    """Return a part without the keys that mark v prediction and zero terminal SNR."""
-    return Part(weights.source, {key: file for key, file in weights.keys.items() if key not in ("v_pred", "ztsnr")})
+def network_name(family: Family) -> str:
+    """Return what a family's denoiser is called in messages."""
+    return "transformer" if family.kin in ("SD3", "Flux") else "UNet"
 
 
-def vae_network(weights: Part, device: torch.device, dtype: torch.dtype | None) -> AutoencoderKL:
-    """Return the autoencoder of a part in ldm's names."""
-    return build(AutoencoderKL, vae_config, weights, "VAE", device, dtype or pick_dtype(device, role="vae"))
-
-
-def has(source: WeightFile, prefix: str) -> bool:
-    """Tell whether any key of the file begins so."""
-    return any(key.startswith(prefix) for key in source.shapes)
+def what_of(entry: Architecture, family: Family) -> str:
+    """Return what a file's denoiser is called in messages."""
+    return entry.name if entry.kind == "unet" else f"{network_name(family)} of the {entry.name}"

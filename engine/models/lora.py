@@ -10,19 +10,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from torch import Tensor, nn
 
 from ..errors import UserError
 from .build import listed
 from .denoiser import DiffusionModel
-from .load import expect
+from .load_file import expect
 from .lora_keys import place, stated_alphas
 from .lora_kinds import KINDS, Kind, LayerChange, scale_of
-from .lora_names import DENOISER, TEXT, is_text, layer_table, lookup
-from .patched import Patch
-from .text import TextEncoder
+from .lora_names import DENOISER, is_text, layer_table, lookup, text_starts
+from .patched import Patch, PatchedWeights
 from .weights import WeightFile, open_weights
 
 __all__ = ["Applied", "Encoders", "Layer", "Lora", "apply_lora", "load_lora", "unused_text"]
@@ -54,14 +53,33 @@ class Lora:
     """Keys that belong to no change of a weight that is known."""
 
 
+class Encoder(Protocol):
+    """One text encoder: a network, and what is laid over it."""
+
+    @property
+    def base(self) -> nn.Module:
+        """The network without what is laid over it."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it runs."""
+
+    @property
+    def weights(self) -> PatchedWeights:
+        """What is laid over it."""
+
+    def with_(self, **changes: Any) -> Self:
+        """Return a copy with these fields replaced."""
+
+
 class Encoders(Protocol):
     """A CLIP wire's value, of one text encoder or several."""
 
     @property
-    def parts(self) -> Mapping[str, TextEncoder]:
-        """The encoders by their place in the family: "l", "g"."""
+    def parts(self) -> Mapping[str, Encoder]:
+        """The encoders by their place in the family: "l", "g", "t5"."""
 
-    def with_parts(self, parts: Mapping[str, TextEncoder]) -> Self:
+    def with_parts(self, parts: Mapping[str, Any]) -> Self:
         """Return a copy with these encoders in those places."""
 
 
@@ -197,9 +215,9 @@ def apply_lora(
         model = model.with_(weights=model.weights.add(patch))
     if clip is not None and strength_clip:
         asked += texts
-        parts = dict(clip.parts)
+        parts: dict[str, Encoder] = dict(clip.parts)
         for place_, encoder in parts.items():
-            starts = TEXT[place_] if len(parts) > 1 else (*TEXT[place_], *TEXT["l"])
+            starts = text_starts(place_, parts)
             patch = fit(lora, texts, encoder.base, starts, strength_clip, used)
             parts[place_] = encoder.with_(weights=encoder.weights.add(patch))
         if not used and asked == texts and texts:

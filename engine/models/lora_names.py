@@ -7,19 +7,21 @@ kind of network is one more function in `TABLES`; one without has its own names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import nn
 
 from .clip import CLIPText
+from .flux import Flux
 from .lora_keys import flat
 from .lora_kinds import Rows
 from .mmdit import MMDiT
 from .rename import RESNET, UNET_ENDS
+from .rename_dit import FLUX_DOUBLE, FLUX_ENDS, FLUX_SINGLE
 from .unet import UNet
 
-__all__ = ["DENOISER", "TEXT", "Target", "is_text", "layer_table", "lookup"]
+__all__ = ["DENOISER", "TEXT", "Target", "file_names", "is_text", "layer_table", "lookup", "text_starts"]
 
 DENOISER = (
     "lora_unet_", "lora_transformer_", "lycoris_", "unet_", "transformer_", "model_diffusion_model_",
@@ -55,6 +57,16 @@ def lookup(layer: str, table: Mapping[str, Target], starts: tuple[str, ...]) -> 
     return next((table[rest] for rest in rests if rest in table), None)
 
 
+def text_starts(place: str, places: Collection[str]) -> tuple[str, ...]:
+    """Return what files put before the layers of the text encoder at `place`, among those that there are.
+
+    A lone encoder is the first one of its files, whatever it is; in Flux, which has no bigG, T5 is the second.
+    """
+    first = TEXT["l"] if len(places) == 1 and place != "l" else ()
+    second = TEXT["g"] if place == "t5" and "g" not in places else ()
+    return (*TEXT[place], *second, *first)
+
+
 def layer_table(network: nn.Module) -> dict[str, Target]:
     """Return {name in files, flat: layer} of a network: its own names, and those of other layouts."""
     layers: dict[str, tuple[int, ...]] = {}
@@ -70,6 +82,15 @@ def layer_table(network: nn.Module) -> dict[str, Target]:
     # Old diffusers calls the one layer of an attention's output by the name of the whole.
     shortened = {name.removesuffix("_0"): target for name, target in table.items() if name.endswith("_to_out_0")}
     return {**shortened, **table}
+
+
+def file_names(network: nn.Module) -> dict[str, str]:
+    """Return {layer: name} as kohya's trainer writes them: diffusers' for a UNet without a vector, else our own."""
+    layers = {name.rpartition(".")[0]: tuple(weight.shape) for name, weight in network.named_parameters()}
+    names = {layer: flat(layer) for layer in layers}
+    if isinstance(network, UNet) and network.config.adm_channels is None:
+        names |= {target.layer: flat(name) for name, target in unet_layers(layers)}
+    return names
 
 
 def unet_layers(layers: Layers) -> Iterator[tuple[str, Target]]:
@@ -167,8 +188,33 @@ def sd3_layers(layers: Layers) -> Iterator[tuple[str, Target]]:
                 yield f"{stem}.{SD3_PARTS[part]}", Target(layer, swapped if ends else None)
 
 
+def flux_layers(layers: Layers) -> Iterator[tuple[str, Target]]:
+    """Yield diffusers' names of a Flux's layers.
+
+    Queries, keys and values, and in the single blocks the feed-forward's first layer, are rows of one weight here.
+    """
+    swapped = {"norm_out.linear": Rows(swapped=True)}
+    for theirs, ours in FLUX_ENDS.items():
+        if ours in layers:
+            yield theirs, Target(ours, swapped.get(theirs))
+    for layer, shape in layers.items():
+        match = re.fullmatch(r"(double|single)_blocks\.(\d+)\.(.+)", layer)
+        if match is None:
+            continue
+        parts, stem = (FLUX_DOUBLE, "") if match[1] == "double" else (FLUX_SINGLE, "single_")
+        for theirs, (ours, place) in parts.items():
+            if ours == match[3]:
+                rows = None
+                if ours.endswith("qkv") or ours == "linear1":
+                    width = shape[1]
+                    rows = Rows(place * width, shape[0] if place == MLP_PLACE else (place + 1) * width)
+                yield f"{stem}transformer_blocks.{match[2]}.{theirs}", Target(layer, rows)
+
+
+MLP_PLACE = 3  # after queries, keys and values
 TABLES: tuple[tuple[type[nn.Module], Callable[[Layers], Iterator[tuple[str, Target]]]], ...] = (
     (UNet, unet_layers),
     (CLIPText, clip_layers),
     (MMDiT, sd3_layers),
+    (Flux, flux_layers),
 )

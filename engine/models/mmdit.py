@@ -7,6 +7,7 @@ B; the modulation is that of Peebles & Xie 2023.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from .attention import attention
 from .layers import timestep_embedding, zeroed
+from .patches import NetworkPatch
 
 __all__ = ["MMDiT", "MMDiTConfig"]
 
@@ -70,11 +72,21 @@ class MMDiT(nn.Module):
         self.joint_blocks = nn.ModuleList(JointBlock(config, i in config.dual, i == last) for i in range(config.depth))
         self.final_layer = FinalLayer(width, config.patch**2 * config.out_channels)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor,
+        control: Sequence[Tensor] | None = None,
+        patches: Sequence[NetworkPatch] = (),
+    ) -> Tensor:
         """Return the prediction [b c h w].
 
         x: [b c h w], h and w multiples of the patch, at most the stored grid; timesteps: [b], 0..1000, may be
-        fractional; context: [b l d]; y: [b pooled]. Raises: ValueError for a picture that does not fit the grid.
+        fractional; context: [b l d]; y: [b pooled]; control: tokens [b n c] that a ControlNet adds after blocks,
+        each after as many blocks as there are to one of them; patches: asked for each block whether it runs.
+        Raises: ValueError for a picture that does not fit the grid.
         """
         patch = self.config.patch
         h, w = x.shape[2] // patch, x.shape[3] // patch
@@ -82,8 +94,11 @@ class MMDiT(nn.Module):
         text = self.context_embedder(context)
         time = timestep_embedding(timesteps, TIME_CHANNELS).to(x.dtype)
         condition = F.silu(self.t_embedder(time) + self.y_embedder(y))  # once: every modulation begins with it
-        for block in self.joint_blocks:
-            tokens, text = block(tokens, text, condition)
+        for i, block in enumerate(self.joint_blocks):
+            if not any(each.leaves_out(i) for each in patches):
+                tokens, text = block(tokens, text, condition)
+            if control and i < len(self.joint_blocks) - 1:
+                tokens = tokens + control[i * len(control) // len(self.joint_blocks)]
         return unpatch(self.final_layer(tokens, condition), h, w, patch)
 
     def positions(self, h: int, w: int) -> Tensor:

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -62,6 +63,11 @@ class PatchedWeights:
         if patch.strength == 0 or not patch.changes:
             return self
         return PatchedWeights((*self.patches, patch), self._shelf)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The parameters that change."""
+        return frozenset(name for patch in self.patches for name in patch.changes)
 
     def network(self, original: N) -> N:
         """Return the network with its weights changed; the very same object when there are no patches.

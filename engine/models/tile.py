@@ -15,7 +15,7 @@ __all__ = ["tiled"]
 
 
 def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tile: int, overlap: int, scale: Fraction) -> Tensor:
-    """Return `function(x)` computed in tiles, blended linearly where they overlap.
+    """Return `function(x)` computed in tiles, blended smoothly where they overlap.
 
     x: [b c h w]; tile, overlap: cells of x; scale: output cells per input cell. When the whole of x fits into
     one tile the result is exactly `function(x)`. Memory for activations is that of one tile. The rims of x
@@ -58,7 +58,11 @@ def starts(length: int, tile: int, overlap: int) -> Iterator[int]:
 
 
 def ramp(like: Tensor, length: int, rim: int) -> Tensor:
-    """Return weights [length] that rise over `rim` cells from both ends and are 1 between; all above 0."""
+    """Return weights [length] that rise over `rim` cells from both ends and are 1 between; all above 0.
+
+    They rise as 3t^2 - 2t^3: where a straight line has its two corners, tiles of different tone would show.
+    """
     position = torch.arange(length, dtype=like.dtype, device=like.device)
     nearest = torch.minimum(position, length - 1 - position)
-    return ((nearest + 1) / (rim + 1)).clamp(max=1)
+    t = ((nearest + 1) / (rim + 1)).clamp(max=1)
+    return t * t * (3 - 2 * t)

@@ -8,6 +8,7 @@ Hugging Face's does not, and neither does this.
 from __future__ import annotations
 
 import gzip
+from functools import cached_property
 from importlib import resources
 
 import tokenizers
@@ -23,9 +24,15 @@ WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}
 
 
 class Tokenizer:
-    """Text to token numbers and back; building one reads the merges (about 0.1 s)."""
+    """Text to token numbers and back; the first use reads the merges (about 0.1 s), loading a model does not."""
 
-    def __init__(self) -> None:
+    bos = SIZE - 2
+    eos = SIZE - 1
+    pad = eos  # CLIP-L; OpenCLIP's encoders pad with 0
+    size = SIZE
+
+    @cached_property
+    def _backend(self) -> tokenizers.Tokenizer:
         vocab, merges = vocabulary()
         backend = tokenizers.Tokenizer(
             BPE(vocab=vocab, merges=merges, end_of_word_suffix="</w>", unk_token=EOS_TEXT, fuse_unk=False)
@@ -36,11 +43,7 @@ class Tokenizer:
         split = pre_tokenizers.Split(tokenizers.Regex(WORDS), behavior="removed", invert=True)
         backend.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
         backend.add_special_tokens([BOS_TEXT, EOS_TEXT])
-        self._backend = backend
-        self.bos = vocab[BOS_TEXT]
-        self.eos = vocab[EOS_TEXT]
-        self.pad = self.eos  # CLIP-L; OpenCLIP's encoders pad with 0
-        self.size = len(vocab)
+        return backend
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of `text`, without start and end, of any number; half a surrogate pair reads as "?"."""

@@ -7,6 +7,7 @@ al. 2022.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,8 +24,9 @@ from .layers import (
     to_tokens,
     zeroed,
 )
+from .patches import NetworkPatch
 
-__all__ = ["UNet", "UNetConfig"]
+__all__ = ["UNet", "UNetConfig", "UNetEncoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class UNetConfig:
     """Residual blocks of a level on the way down, one number or one a level; the way up has one more."""
     transformer_depth: tuple[int, ...] = (1, 1, 1, 0)
     """Transformer blocks after each residual block of a level; 0 is none."""
-    middle_depth: int = 1
+    middle_depth: int | None = 1
+    """Transformer blocks in the middle; None is a middle of one residual block alone (SSD-1B, Vega)."""
+    output_depth: tuple[int, ...] | None = None
+    """Transformer blocks of each output block, in the file's order, where they are not those of its level."""
     context_dim: int = 768
     heads: int = 8
     head_channels: int | None = None
@@ -58,6 +63,11 @@ class UNetConfig:
             raise ValueError(
                 f"UNetConfig: {len(self.channel_mult)} levels need as many counts, got {len(self.res_blocks)}"
             )
+        if self.output_depth is not None and len(self.output_depth) != sum(self.blocks) + len(self.blocks):
+            raise ValueError(
+                f"UNetConfig: {sum(self.blocks) + len(self.blocks)} output blocks need as many depths, "
+                f"got {len(self.output_depth)}"
+            )
         for mult in self.channel_mult:
             width = self.model_channels * mult
             if width % 32 or width % self.heads_at(width):
@@ -73,13 +83,21 @@ class UNetConfig:
             return (self.res_blocks,) * len(self.channel_mult)
         return self.res_blocks
 
+    @property
+    def output_depths(self) -> tuple[int, ...]:
+        """Transformer blocks of each output block, in the file's order: the coarsest level first."""
+        if self.output_depth is not None:
+            return self.output_depth
+        levels = zip(self.blocks, self.transformer_depth, strict=True)
+        return tuple(depth for count, depth in reversed(list(levels)) for _ in range(count + 1))
+
     def heads_at(self, width: int) -> int:
         """Heads of an attention layer of that width."""
         return self.heads if self.head_channels is None else width // self.head_channels
 
 
-class UNet(nn.Module):
-    """Predict the noise (or v) in a scaled latent, given its timestep and the text."""
+class UNetEncoder(nn.Module):
+    """The way down and the middle of a UNet, with its embedding of time and vector: what a ControlNet copies too."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -91,31 +109,51 @@ class UNet(nn.Module):
             embed_y = nn.Sequential(nn.Linear(config.adm_channels, emb), nn.SiLU(), nn.Linear(emb, emb))
             self.label_emb = nn.Sequential(embed_y)
 
-        def attend(width: int, depth: int) -> list[nn.Module]:
-            return [SpatialTransformer(config, width, depth)] if depth else []
-
-        levels = list(zip(config.channel_mult, config.blocks, config.transformer_depth, strict=True))
         downs: list[Block] = [Block(nn.Conv2d(config.in_channels, ch, 3, padding=1))]
-        skips = [ch]
+        self.skip_widths = [ch]
+        """Channels of what each input block gives."""
         width = ch
+        levels = zip(config.channel_mult, config.blocks, config.transformer_depth, strict=True)
         for i, (mult, count, depth) in enumerate(levels):
             for _ in range(count):
-                downs.append(Block(ResBlock(width, mult * ch, emb), *attend(mult * ch, depth)))
+                downs.append(Block(ResBlock(width, mult * ch, emb), *attend(config, mult * ch, depth)))
                 width = mult * ch
-                skips.append(width)
-            if i < len(levels) - 1:
+                self.skip_widths.append(width)
+            if i < len(config.channel_mult) - 1:
                 downs.append(Block(Downsample(width)))
-                skips.append(width)
+                self.skip_widths.append(width)
         self.input_blocks = nn.ModuleList(downs)
 
-        self.middle_block = Block(
-            ResBlock(width, width, emb), *attend(width, config.middle_depth), ResBlock(width, width, emb)
-        )
+        middle: list[nn.Module] = [ResBlock(width, width, emb)]
+        if config.middle_depth is not None:
+            middle += [*attend(config, width, config.middle_depth), ResBlock(width, width, emb)]
+        self.middle_block = Block(*middle)
 
+    def embed(self, timesteps: Tensor, y: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Return the embedding [b e] of time and vector, not yet through its last SiLU."""
+        emb: Tensor = self.time_embed(timestep_embedding(timesteps, self.config.model_channels).to(dtype))
+        if self.config.adm_channels is not None:
+            if y is None:
+                raise ValueError(f"{type(self).__name__}: this model needs y of width {self.config.adm_channels}")
+            emb = emb + self.label_emb(y)
+        return emb
+
+
+class UNet(UNetEncoder):
+    """Predict the noise (or v) in a scaled latent, given its timestep and the text."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__(config)
+        ch = config.model_channels
+        emb = 4 * ch
+        skips = list(self.skip_widths)
+        width = skips[-1]
+        levels = list(zip(config.channel_mult, config.blocks, strict=True))
+        depths = iter(config.output_depths)
         ups: list[Block] = []
-        for i, (mult, count, depth) in reversed(list(enumerate(levels))):
+        for i, (mult, count) in reversed(list(enumerate(levels))):
             for j in range(count + 1):
-                parts = [ResBlock(width + skips.pop(), mult * ch, emb), *attend(mult * ch, depth)]
+                parts = [ResBlock(width + skips.pop(), mult * ch, emb), *attend(config, mult * ch, next(depths))]
                 width = mult * ch
                 if i and j == count:
                     parts.append(Upsample(width))
@@ -125,39 +163,58 @@ class UNet(nn.Module):
             GroupNorm(width, eps=1e-5), nn.SiLU(), zeroed(nn.Conv2d(width, config.out_channels, 3, padding=1))
         )
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor | None = None,
+        control: Sequence[Tensor] | None = None,
+        patches: Sequence[NetworkPatch] = (),
+    ) -> Tensor:
         """Return the prediction [b c h w].
 
         x: [b c h w], any h and w; timesteps: [b], 0..999, may be fractional; context: [b l d];
-        y: [b adm] where the configuration has a vector condition.
+        y: [b adm] where the configuration has a vector condition; control: what a ControlNet adds to the output of
+        each input block, then of the middle one; patches: asked where blocks join their skips, and at the middle.
         """
-        emb = self.time_embed(timestep_embedding(timesteps, self.config.model_channels).to(x.dtype))
-        if self.config.adm_channels is not None:
-            if y is None:
-                raise ValueError(f"UNet: this model needs y of width {self.config.adm_channels}")
-            emb = emb + self.label_emb(y)
-        emb = F.silu(emb)  # once here: every residual block begins its branch with it
+        emb = F.silu(self.embed(timesteps, y, x.dtype))  # once here: every residual block begins its branch with it
         skips: list[Tensor] = []
         for block in self.input_blocks:
             x = block(x, emb, context)
             skips.append(x)
-        x = self.middle_block(x, emb, context)
+        itself = any(patch.attends_to_itself() for patch in patches)
+        x = self.middle_block(x, emb, context, itself=itself)
+        if control is not None:
+            *beside, middle = control
+            skips = [skip + more for skip, more in zip(skips, beside, strict=True)]
+            x = x + middle
         for block in self.output_blocks:
-            x = torch.cat([x, skips.pop()], dim=1)
+            skip = skips.pop()
+            for patch in patches:
+                x, skip = patch.joins(x, skip, self.config.model_channels)
+            x = torch.cat([x, skip], dim=1)
             x = block(x, emb, context, like=skips[-1] if skips else None)
         out: Tensor = self.out(x)
         return out
 
 
+def attend(config: UNetConfig, width: int, depth: int) -> list[nn.Module]:
+    """Return the transformer that follows a residual block, or nothing where the level has none."""
+    return [SpatialTransformer(config, width, depth)] if depth else []
+
+
 class Block(nn.Sequential):
     """Layers run in turn, each given of (emb, context, next skip) what it takes; indices are the file's."""
 
-    def forward(self, x: Tensor, emb: Tensor, context: Tensor, like: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, x: Tensor, emb: Tensor, context: Tensor, like: Tensor | None = None, *, itself: bool = False
+    ) -> Tensor:
         for layer in self:
             if isinstance(layer, ResBlock):
                 x = layer(x, emb)
             elif isinstance(layer, SpatialTransformer):
-                x = layer(x, context)
+                x = layer(x, context, itself=itself)
             elif isinstance(layer, Upsample):
                 x = layer(x, like)
             else:
@@ -208,10 +265,10 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = zeroed(project(channels, channels))
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, *, itself: bool = False) -> Tensor:
         y = self.proj_in(to_tokens(self.norm(x)))
         for block in self.transformer_blocks:
-            y = block(y, context)
+            y = block(y, context, itself=itself)
         return x + to_image(self.proj_out(y), like=x)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..memory.device import empty_caches
+from ..memory.shortage import out_of_memory
 
 __all__ = ["LEAST_TILE", "OnTile", "upscale_tiled", "windows"]
 
@@ -22,7 +23,6 @@ OnTile = Callable[[int, int], None]
 """Called after each tile with (tiles done, tiles in all); raises to stop."""
 
 LEAST_TILE = 32  # pixels; below this most of a tile is overlap
-CPU_ALLOCATOR = "DefaultCPUAllocator: can't allocate memory"  # torch has no exception of its own for it
 
 
 class Window(NamedTuple):
@@ -146,8 +146,3 @@ def ramp(length: int) -> Tensor:
     position = torch.arange(length, dtype=torch.float64) + 0.5
     rim = length / 4
     return ((position - rim) / max(length - 2 * rim, 1.0)).clamp(0, 1)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that the device or the machine has no more memory."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or CPU_ALLOCATOR in str(error)

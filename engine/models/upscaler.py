@@ -5,13 +5,14 @@ Converts layout and colours, and tiles. Knows nothing of files or nodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
+from ..memory.residency import InPlace, Residence
 from .upscale import UpscaleNetwork
 from .upscale_tile import OnTile, upscale_tiled
 
@@ -27,6 +28,8 @@ class Upscaler:
     network: UpscaleNetwork
     name: str = "upscaler"
     """What the file was, as `engine.models.arch` calls it."""
+    residence: Residence = field(default_factory=InPlace)
+    """Where the network computes, and how its weights get there."""
 
     @property
     def scale(self) -> int:
@@ -40,8 +43,8 @@ class Upscaler:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is now."""
-        return next(self.network.parameters()).device
+        """Where the network computes."""
+        return self.residence.device_of(self.network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,7 +53,7 @@ class Upscaler:
 
     def with_(self, network: UpscaleNetwork) -> Upscaler:
         """Return the same with another network."""
-        return Upscaler(network, self.name)
+        return replace(self, network=network)
 
     def upscale(self, image: Tensor, tile: int = 512, overlap: int = 32, on_tile: OnTile | None = None) -> Tensor:
         """Return pictures [b s*h s*w c], float32 in 0..1, on the device of `image`.
@@ -90,7 +93,7 @@ class Upscaler:
     def _run(self, x: Tensor, tile: int, overlap: int, on_tile: OnTile | None) -> Tensor:
         """Return [b d s*h s*w] of x [b c h w]."""
         return upscale_tiled(
-            lambda part: self.network(part.to(device=self.device, dtype=self.dtype)),
+            lambda part: self._enlarged(part.to(device=self.device, dtype=self.dtype)),
             x,
             self.scale,
             tile=tile,
@@ -98,6 +101,10 @@ class Upscaler:
             multiple=self.network.config.multiple,
             on_tile=on_tile,
         )
+
+    def _enlarged(self, x: Tensor) -> Tensor:
+        # Less of these small networks on the device would not help: smaller tiles do.
+        return self.residence.run(self.network, lambda network: network(x), what="upscaling", shrink=False)
 
     def _plain(self, x: Tensor) -> Tensor:
         """Return x [b c h w] enlarged as much by bicubic interpolation."""

@@ -38,6 +38,8 @@ class Context(Protocol):
     prompt: Mapping[str, Any] | None  # the graph as API JSON, for metadata
     extra: Mapping[str, Any]  # what the caller sent along, e.g. {"workflow": {...}}
     device: str | None  # the device asked for, e.g. "cuda:0"; None lets the node choose
+    preview_method: str  # what shows unfinished pictures: "auto", "latent2rgb", "taesd" or "none"
+    residence: Any  # a `memory.residency.Residence` for the networks that a node loads; None: they run where they are
 
     @property
     def provenance(self) -> Mapping[str, Any] | None:
@@ -85,6 +87,8 @@ class SilentContext:
         self.extra: Mapping[str, Any] = {}
         self.provenance: Mapping[str, Any] | None = None
         self.device = device
+        self.preview_method = "auto"
+        self.residence: Any = None
         self.outputs: list[tuple[str, list[dict[str, Any]]]] = []
         self.metrics: list[tuple[str, int, float]] = []
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from ..errors import NodeBug
 from .migration import Migration
 from .signature import read_signature
-from .spec import NodeSpec, OutputSpec
+from .spec import InputSpec, NodeSpec, OutputSpec
 
 __all__ = ["Lane", "node"]
 
@@ -33,6 +33,7 @@ def node(
     pure: bool = True,
     version: int = 1,
     lane: Lane = "device",
+    inputs: Iterable[InputSpec] = (),
     outputs: Iterable[str | OutputSpec] | None = None,
     needs: Needs | None = None,
     placeholder: bool = False,
@@ -44,6 +45,7 @@ def node(
 ) -> Callable[[F], F]:
     """Declare the decorated function as the node `id`; its signature gives inputs and outputs (see `signature`).
 
+    inputs: further ones, received by the function's `**` parameter, whose names Python need not be able to spell.
     outputs: other output names than the annotation gives, or whole `OutputSpec`s.
     needs: for lazy inputs; called with the inputs available by name, returns the names of lazy inputs wanted now.
     The other arguments are the fields of `NodeSpec`. Raises NodeBug N001 for a signature that cannot be read.
@@ -53,15 +55,16 @@ def node(
         if not re.fullmatch(r"\S(.*\S)?", id):
             raise NodeBug("N001", f"declaration of {id!r}", "an id without outer blanks", repr(id), "Rename it.")
         signature = read_signature(id, function, outputs)
+        further = tuple(inputs)
         spec = NodeSpec(
             id=id,
             title=title or _title(id),
             category=category,
             module=function.__module__,
             function=function.__qualname__,
-            inputs=signature.inputs,
+            inputs=(*signature.inputs, *further),
             outputs=signature.outputs,
-            repeat=signature.repeat,
+            repeat=None if further else signature.repeat,
             description=signature.description,
             version=version,
             effect=effect,

@@ -39,6 +39,8 @@ class HostContext:
         self.prompt = prompt
         self.extra: Mapping[str, Any] = {"extra_pnginfo": dict(extra)} if extra else {}
         self.device = host.device() or device
+        self.preview_method = "auto"  # the host drops what its user does not want to see
+        self.residence: Any = None  # the host keeps count of its own models alone: ours stay on the device
         self.provenance: Mapping[str, Any] | None = None  # what led here was the host's work
         self.stopped: BaseException | None = None
         self.shown: dict[str, list[dict[str, Any]]] = {}

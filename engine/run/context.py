@@ -30,6 +30,8 @@ class RunContext:
         """graphs: those of the node's sub-graph inputs, known to be valid."""
         self.node_id = node_id
         self.device: str | None = job.shared.device
+        self.preview_method: str = job.shared.preview_method
+        self.residence: Any = job.shared.residence
         self.extra: Mapping[str, Any] = job.extra
         self._job = job
         self._display = job.display_of(node_id)

@@ -83,17 +83,22 @@ class Executor:
         store: Store | None = None,
         allowed: Iterable[str] = (),
         versions: Callable[[], Mapping[str, str]] | None = None,
+        residence: Any = None,
+        preview_method: str = "auto",
     ) -> None:
-        """cache: None remembers nothing between runs. device: handed to nodes, and part of every key.
+        """cache: None remembers nothing between runs. device: handed to nodes, and part of every key. residence: handed
+        to nodes that load weights, which it brings to the device.
 
         check_value: (types, value) -> what is wrong with an output, or None. allowed: what `Context.allows` says yes
         to; part of every key too, so that a value made under a permission is never found without it. versions: of the
-        software that computes, for what is kept beside results.
+        software that computes, for what is kept beside results. preview_method: handed to nodes; no result hangs on it.
         """
         self.registry = registry
         self.cache = cache
         self.files = files
         self.device = device
+        self.residence = residence
+        self.preview_method = preview_method
         self.allowed = frozenset(allowed)
         self.guard: Guard = guard or NoGuard()
         self.check = check_value

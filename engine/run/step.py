@@ -41,6 +41,8 @@ class Shared(Protocol):
     registry: Registry
     files: Files | None
     device: str | None
+    residence: Any
+    preview_method: str
     allowed: frozenset[str]
     guard: Guard
     check: Check | None

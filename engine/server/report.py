@@ -51,7 +51,8 @@ def failure(
 
     node_type, exception_type, exception_message, traceback (lines), inputs (short texts by name).
     """
-    shown = _memory_error(error, node_id) if out_of_memory(error) else error
+    # An error of ours knows better what was asked and what helps.
+    shown = _memory_error(error, node_id) if out_of_memory(error) and not isinstance(error, UserError) else error
     record = shown.as_dict() if isinstance(shown, LatentloomError) else _bug(shown).as_dict()
     cause = error.__cause__ if isinstance(error, NodeBug) and error.__cause__ is not None else error
     node = graph.nodes.get(node_id) if graph is not None and node_id is not None else None

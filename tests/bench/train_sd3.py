@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -27,10 +28,13 @@ from latentloom.engine.learn.loop import Hooks, LoopSettings, Progress, Trainer
 from latentloom.engine.learn.optimizer import OptimizerSettings
 from latentloom.engine.learn.supervised import VAESettings, train_vae
 from latentloom.engine.models.autoencoder import Autoencoder
+from latentloom.engine.models.clip import CLIPText
 from latentloom.engine.models.denoiser import DiffusionModel
 from latentloom.engine.models.latent import LatentFormat
 from latentloom.engine.models.load import load_checkpoint
 from latentloom.engine.models.mmdit import MMDiT, MMDiTConfig
+from latentloom.engine.models.text import TextEncoder
+from latentloom.engine.models.text_stack import TextStack
 from latentloom.engine.models.vae import AutoencoderKL, VAEConfig
 from latentloom.engine.shapes.dataset import ShapeScenes
 
@@ -112,30 +116,21 @@ def run_vae(options: argparse.Namespace, part: str) -> None:
     say(f"done, PSNR {psnr(vae):.2f} dB over 128 held-out pictures")
 
 
-class Joined(nn.Module):
-    """The network over a context whose last place is the pooled state: what the exam's sampler can hand over."""
+def text_of(encoder: TextEncoder) -> TextStack:
+    """Return the bundled encoder as the one that an SD3 file holds.
 
-    def __init__(self, network: MMDiT) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        return self.network(x, timesteps, *padded(context[:, :-1], context[:, -1]))
-
-
-class JoinedText:
-    def __init__(self, clip) -> None:
-        self.clip = clip
-
-    def encode(self, prompt: str):
-        states, pooled = self.clip.encode(prompt)
-        return torch.cat([states, pooled[:, None]], dim=1), pooled
-
-
-def padded(context: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
-    """Return states and pooled state with the zeros of the absent second encoder."""
-    width = context.shape[-1]
-    return nn.functional.pad(context, (0, NETWORK.context_dim - width)), nn.functional.pad(pooled, (0, NETWORK.pooled_dim - width))
+    SD3 reads the last state but one, without the final norm. A layer that adds nothing makes that the last state of
+    what was trained.
+    """
+    old = encoder.base
+    network = CLIPText(replace(old.config, layers=old.config.layers + 1))
+    state = old.state_dict()
+    for key, value in network.encoder.layers[-1].state_dict().items():
+        silent = key.startswith(("self_attn.out_proj", "mlp.fc2"))
+        state[f"encoder.layers.{old.config.layers}.{key}"] = torch.zeros_like(value) if silent else value
+    network.load_state_dict(state)
+    part = encoder.with_(network=network.eval().requires_grad_(False), skip=2, norm=False)
+    return TextStack({"l": part}, "sd3").fitting(NETWORK.context_dim, NETWORK.pooled_dim)
 
 
 def start(network: MMDiT) -> None:
@@ -156,7 +151,7 @@ def run_diffusion(options: argparse.Namespace) -> None:
     network = MMDiT(NETWORK)
     start(network)
     bundled = load_checkpoint(BUNDLED / "loom-shapes-sd15.safetensors", dtype=torch.float32)
-    text = bundled.clip.network.eval().requires_grad_(False)
+    text = text_of(bundled.clip)
     vae = AutoencoderKL(VAE)
     vae.load_state_dict(load_file(work / "vae-tuned.safetensors"))
     vae.eval().requires_grad_(False)
@@ -170,14 +165,6 @@ def run_diffusion(options: argparse.Namespace) -> None:
     latents = LatentShards(scenes, encode, key=f"{fingerprint(vae.encoder)}-{options.keep_unplaced}", folder=work / "latents", window=10, refresh=400)
     say(f"MMDiT {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters")
     latents.prepare(0, lambda done, wanted: say(f"shard {done}/{wanted}"))
-    tokens = {}
-
-    def rows(captions: list[str]) -> Tensor:
-        for caption in captions:
-            if caption not in tokens:
-                tokens[caption] = [token.number for token in bundled.clip.chunks(caption)[0]]
-        return torch.tensor([tokens[caption] for caption in captions])
-
     loss = DiffusionLoss(Flow(1.0), "flow", "logit_normal")
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
@@ -187,7 +174,7 @@ def run_diffusion(options: argparse.Namespace) -> None:
         noise = torch.randn(x0.shape, generator=generator)
         sigma = loss.draw_sigma(len(x0), generator)
         with torch.no_grad():
-            context, y = padded(*text(rows(words)))
+            context, y = text.encode_batch(words)
         with torch.autocast("cpu", torch.bfloat16):
             return loss(lambda x, t: network(x, t, context, y), x0, noise=noise, sigma=sigma).mean()
 
@@ -199,8 +186,8 @@ def run_diffusion(options: argparse.Namespace) -> None:
             return
         last = time.time()
         save_file({key: value.contiguous() for key, value in network.state_dict().items()}, work / "mmdit.safetensors")
-        model = DiffusionModel(Joined(network), Flow(options.shift), "flow", LatentFormat(16, SCALE, SHIFT, 8))
-        exam = examine(model, JoinedText(bundled.clip), Autoencoder(vae), SampleSettings("euler", "normal", 20, options.cfg), each=options.examine, noise_seeds=(1,))
+        model = DiffusionModel(network, Flow(options.shift), "flow", LatentFormat(16, SCALE, SHIFT, 8), family="SD3")
+        exam = examine(model, text, Autoencoder(vae), SampleSettings("euler", "normal", 20, options.cfg), each=options.examine, noise_seeds=(1,))
         kinds = exam.soft.as_dict()
         say(f"step {step}: soft " + ", ".join(f"{kind} {share['accuracy']:.2f}" for kind, share in kinds.items() if kind != "mode"))
         sheet(exam.pictures[:: max(1, len(exam.pictures) // 24)], 8).save(work / "samples.png")

@@ -81,7 +81,7 @@ def test_ctrl_c_cancels_the_job_and_exits_130(remote, client, chain, tmp_path, m
 
 
 def test_run_refuses_what_is_the_servers_to_choose(remote, flips):
-    for option in (("--device", "cpu"), ("--cache", "off"), ("--allow-pickle",)):
+    for option in (("--device", "cpu"), ("--cache", "off"), ("--allow-pickle",), ("--vram-budget", "6G")):
         code, _, err = remote("run", flips, *option)
         assert (code, err[:4]) == (INVALID, "S013")
 

@@ -15,7 +15,12 @@ from latentloom.engine.graph.validate import validate
 package = pytest.importorskip("comfyui_workflow_templates_json")
 FOLDER = Path(package.__file__).parent / "templates"
 # Names still to come: samplers and text encoder kinds that the nodes of the templates may name.
-LATER = {("KSampler", "sampler_name"), ("KSamplerSelect", "sampler_name"), ("CLIPLoader", "type")}
+LATER = {
+    ("KSampler", "sampler_name"),
+    ("KSamplerSelect", "sampler_name"),
+    ("CLIPLoader", "type"),
+    ("DualCLIPLoader", "type"),
+}
 
 
 @pytest.fixture(scope="module")

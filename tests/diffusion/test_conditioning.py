@@ -181,3 +181,24 @@ def test_nothing_given_is_changed(small):
 def test_hostile_lists_are_refused(cond, code, small):
     with pytest.raises(UserError, match=code):
         predict(small.Small(), X, SIGMA, [cond])
+
+
+def test_extra_inputs_hear_of_the_run_under_what_the_entry_says_itself(small):
+    class Reads(small.Small):
+        def extra_inputs(self, entry, x):
+            heard.append((entry["prompt_type"], entry["denoise_mask"]))
+            return {}
+
+    heard = []
+    own = small.text(2, denoise_mask="its own")
+    Conditioned(Reads(), [small.text(1), own], X, {"denoise_mask": "the run's"}, negative=1)
+    assert heard == [("positive", "the run's"), ("negative", "its own")]
+
+
+def test_text_that_the_picture_competes_with_is_never_repeated(small):
+    class Joint(small.Small):
+        joint_text = True
+
+    model = Joint()
+    predict(model, X, SIGMA, [small.text(1, tokens=4), small.text(2, tokens=8), small.text(3, tokens=8)])
+    assert sorted(call[1] for call in model.calls) == [(2, 4, 6), (4, 8, 6)]

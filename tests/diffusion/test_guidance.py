@@ -262,7 +262,7 @@ def test_no_sigmas_hand_the_latent_back(small):
     assert torch.equal(denoised, latent)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "dpm_adaptive"])  # whose steps follow the error
 def test_the_loop_never_reads_the_device_back(name, small):
     """On the meta device tensors have no numbers: any look at one, and any copy to the host, raises."""
 
@@ -281,6 +281,6 @@ def test_the_loop_never_reads_the_device_back(name, small):
         NOISE.float(), latent, SAMPLERS[name], SIGMAS, torch.ones(1, 1, 8, 8), on_step=steps.append, seed=3
     )
     assert out.device.type == denoised.device.type == "meta"
-    assert len(steps) == 5
+    assert len(steps) == (2 if name == "dpm_fast" else 5)  # three evaluations, then two
     with pytest.raises((RuntimeError, NotImplementedError)):
         float(out.sum())  # the test can fail: reading such a tensor does raise

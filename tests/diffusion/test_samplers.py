@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from latentloom.engine.diffusion.sample import Past, Span, sample
 from latentloom.engine.diffusion.samplers import SAMPLERS
 from latentloom.engine.diffusion.samplers.euler import ancestral_split
 from latentloom.engine.diffusion.schedule import exponential
+from latentloom.engine.errors import UserError
 
 ORDERS = {
     "euler": 1,
@@ -21,13 +23,17 @@ ORDERS = {
     "lms": 2,
     "uni_pc": 2,
     "uni_pc_bh2": 2,
+    "dpm_fast": 2,  # third inside, with one or two shorter steps at its end
 }
+# Its steps follow from the error it allows, for the batch as a whole.
+ADAPTIVE = "dpm_adaptive"
 DETERMINISTIC = [name for name, sampler in SAMPLERS.items() if sampler.noise == "none"]
-SINGLE_STEP_SDE = ["euler_ancestral", "dpm_2_ancestral", "ddpm", "dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde"]
+REACH_THE_LAW = ["euler_ancestral", "dpm_2_ancestral", "ddpm", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m_sde",
+                 "dpmpp_3m_sde", "er_sde"]  # fmt: skip
 
 
 def test_every_deterministic_sampler_has_an_order():
-    assert set(ORDERS) == set(DETERMINISTIC)
+    assert {*ORDERS, ADAPTIVE} == set(DETERMINISTIC)
 
 
 def final_error(gaussian, sampler, steps, **options):
@@ -46,7 +52,7 @@ def test_order_of_convergence_on_a_gaussian(name, gaussian):
 
 
 @pytest.mark.parametrize("name, order", [
-    ("euler_ancestral", 1), ("dpm_2_ancestral", 2), ("dpmpp_sde", 2),
+    ("euler_ancestral", 1), ("dpm_2_ancestral", 2), ("dpmpp_2s_ancestral", 2), ("dpmpp_sde", 2),
     ("dpmpp_2m_sde", 2), ("dpmpp_2m_sde_heun", 2), ("dpmpp_3m_sde", 2),
 ])  # fmt: skip
 def test_without_noise_the_stochastic_ones_solve_the_flow(name, order, gaussian):
@@ -92,7 +98,7 @@ def test_short_and_open_schedules_work(name, sigmas, gaussian):
         assert torch.allclose(out, clean, rtol=1e-12) if name == "lms" else torch.equal(out, clean)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != ADAPTIVE])
 def test_an_item_does_not_depend_on_its_batch(name, gaussian):
     sampler = SAMPLERS[name]
     sigmas = exponential(6, 0.1, 10.0)
@@ -108,7 +114,7 @@ def test_an_item_does_not_depend_on_its_batch(name, gaussian):
         assert torch.equal(run([i])[0], together[i])
 
 
-@pytest.mark.parametrize("name", SINGLE_STEP_SDE)
+@pytest.mark.parametrize("name", REACH_THE_LAW)
 def test_many_noisy_steps_reach_the_law_of_the_data(name, gaussian):
     """The exact denoiser and enough steps: samples must have the data's mean and spread, whatever noise was added."""
     generator = torch.Generator().manual_seed(1)
@@ -153,9 +159,88 @@ def test_lcm_keeps_nothing_but_the_prediction():
     assert out.tolist() == [[5.0]]
 
 
+def test_dpm_adaptive_keeps_to_what_it_is_allowed(gaussian):
+    """A tenth of the tolerance gives less error for more steps; the count asked for changes nothing."""
+    x = gaussian.start()
+    exact = gaussian.flow_to(x, 10.0, 0.1)
+
+    def run(count, **options):
+        seen = []
+        sampler = SAMPLERS[ADAPTIVE].with_(**options)
+        out = sample(sampler, gaussian.denoiser, x, exponential(count, 0.1, 10.0), on_step=seen.append)
+        return out, float((out - exact).abs().max()), seen
+
+    rough, rough_error, few = run(20)
+    _, fine_error, many = run(20, rtol=0.005, atol=0.00078)
+    assert fine_error < 0.2 * rough_error < 0.02
+    assert len(few) < len(many)
+    assert torch.equal(run(3)[0], rough)
+    for seen in (few, many):
+        indices = [step.index for step in seen]
+        assert indices == sorted(indices) and indices[-1] == 19 and {step.total for step in seen} == {20}
+        assert [step.sigma for step in seen] == sorted((step.sigma for step in seen), reverse=True)
+    assert torch.equal(few[0].x, x)
+    assert torch.allclose(few[0].denoised, gaussian.denoiser(x, 10.0))
+
+
+@pytest.mark.parametrize("options", [{"order": 1}, {"h_init": 0.0}, {"rtol": 0.0, "atol": 0.0}], ids=str)
+def test_dpm_adaptive_refuses_what_would_never_end(options, gaussian):
+    with pytest.raises(UserError, match="V143"):
+        sample(SAMPLERS[ADAPTIVE].with_(**options), gaussian.denoiser, gaussian.start(), [10.0, 1.0])
+
+
+@pytest.mark.parametrize("name", ["dpm_fast", ADAPTIVE])
+def test_whole_ranges_can_be_crossed_upwards(name, gaussian):
+    x = gaussian.start(sigma=0.1)
+    out = sample(SAMPLERS[name], gaussian.denoiser, x, exponential(31, 0.1, 10.0)[:-1].flip(0))
+    assert torch.allclose(out, gaussian.flow_to(x, 0.1, 10.0), rtol=0.02)
+
+
+def phi_slope(sigma):
+    """The derivative of er_sde's noise function, by hand."""
+    grown = np.exp(sigma**0.3)
+    return grown + 10 + sigma * grown * 0.3 * sigma**-0.7
+
+
+def trapezoids(values, places):
+    return float(((values[1:] + values[:-1]) / 2 * np.diff(places)).sum())
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_er_sde_is_the_integral_of_its_paper(order):
+    """x_t = phi_t / phi_s * x_s + phi_t * int phi' / phi^2 * x0(sigma) dsigma + noise, x0 by its Taylor polynomial."""
+    levels = [9.0, 6.0, 2.5, 0.4]
+    generator = torch.Generator().manual_seed(1)
+    x, *clean = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
+    past = tuple(Past(s, x, c) for s, c in zip(levels[1::-1], clean[1:], strict=True))
+    step = SAMPLERS["er_sde"].with_(max_stage=order).step
+    got = next(step(lambda *_: clean[0], x, Span(2.5, 0.4, 3), past, max_stage=order))
+
+    def phi(sigma):
+        return sigma * (np.exp(sigma**0.3) + 10)
+
+    s, t = levels[2], levels[3]
+    sigma = np.linspace(t, s, 200_001)
+    slope = (clean[0] - clean[1]) / (s - levels[1])
+    slope_before = (clean[1] - clean[2]) / (levels[1] - levels[0])
+    bend = (slope - slope_before) / ((s - levels[0]) / 2)
+    wanted = phi(t) / phi(s) * x
+    for power, term in enumerate((clean[0], slope, bend / 2)[:order]):
+        weight = trapezoids(phi_slope(sigma) / phi(sigma) ** 2 * (sigma - s) ** power, sigma)
+        wanted = wanted + phi(t) * weight * term
+    assert torch.allclose(got.mean, wanted, rtol=1e-8, atol=1e-8)
+    assert got.std == pytest.approx(math.sqrt(t**2 - s**2 * (phi(t) / phi(s)) ** 2))
+
+
+def test_er_sde_refuses_other_orders(gaussian):
+    with pytest.raises(UserError, match="V143"):
+        sample(SAMPLERS["er_sde"].with_(max_stage=4), gaussian.denoiser, gaussian.start(), [10.0, 1.0],
+               noise=white_noise(0))  # fmt: skip
+
+
 def test_comfyui_order_of_names():
-    order = ("euler euler_ancestral heun dpm_2 dpm_2_ancestral lms dpmpp_sde dpmpp_sde_gpu dpmpp_2m dpmpp_2m_sde "
-             "dpmpp_2m_sde_gpu dpmpp_2m_sde_heun dpmpp_2m_sde_heun_gpu dpmpp_3m_sde dpmpp_3m_sde_gpu ddpm lcm ddim "
+    order = ("euler euler_ancestral heun dpm_2 dpm_2_ancestral lms dpm_fast dpm_adaptive dpmpp_2s_ancestral "
+             "dpmpp_sde dpmpp_sde_gpu dpmpp_2m dpmpp_2m_sde dpmpp_2m_sde_gpu dpmpp_2m_sde_heun dpmpp_2m_sde_heun_gpu dpmpp_3m_sde dpmpp_3m_sde_gpu ddpm lcm er_sde ddim "
              "uni_pc uni_pc_bh2")  # fmt: skip
     assert list(SAMPLERS) == order.split()
     dropping = {name for name, sampler in SAMPLERS.items() if sampler.drop_penultimate}

@@ -1,5 +1,8 @@
 """Tiny networks with weights that all matter, made once."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from latentloom.engine.diffusion.process import Discrete
@@ -11,6 +14,8 @@ from latentloom.engine.models.text import TextEncoder
 from latentloom.engine.models.tokenize import Tokenizer
 from latentloom.engine.models.unet import UNet, UNetConfig
 from latentloom.engine.models.vae import AutoencoderKL, VAEConfig
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests import tiny_families from here
 
 UNET = UNetConfig(model_channels=32, channel_mult=(1, 2), transformer_depth=(1, 1), context_dim=64, res_blocks=1)
 VAE = VAEConfig(channels=32, channel_mult=(1, 1, 2, 2), res_blocks=1)

@@ -1,3 +1,6 @@
+import copy
+import logging
+
 import pytest
 import torch
 
@@ -52,22 +55,68 @@ def test_tiled_equals_whole_where_one_tile_suffices(tiny, image):
     assert torch.allclose(tiny.vae.decode_tiled(latent, tile=64, overlap=16), tiny.vae.decode(latent), atol=1e-4)
 
 
-def test_tiles_keep_sizes_and_see_only_their_surroundings(tiny, image):
-    latent = tiny.vae.encode_tiled(image, tile=16, overlap=8)
+@torch.no_grad()
+def test_pieces_are_the_whole_without_seams(tiny, image):
+    bright = image.clone()
+    bright[:, :, 16:] = bright[:, :, 16:] / 8 + 0.8  # tiles on their own would be normalised each for its own tone
+    latent = tiny.vae.encode(bright)
+    whole = tiny.vae.decode(latent)
+    assert torch.allclose(tiny.vae.encode_tiled(bright, tile=16, overlap=8), latent, atol=1e-4)
+    assert torch.allclose(tiny.vae.decode_tiled(latent, tile=16, overlap=8), whole, atol=1e-5)
+    blended = tiny.vae.decode_tiled(latent, tile=16, overlap=8, blend=True)
+    assert (blended - whole).abs().max() > 1e-2, "the test must show a difference where there is one"
+
+
+def test_tiles_on_their_own_keep_sizes_and_see_only_their_surroundings(tiny, image):
+    latent = tiny.vae.encode_tiled(image, tile=16, overlap=8, blend=True)
     assert latent.shape == (2, 4, 4, 6)
-    picture = tiny.vae.decode_tiled(latent, tile=16, overlap=8)
+    picture = tiny.vae.decode_tiled(latent, tile=16, overlap=8, blend=True)
     assert picture.shape == image.shape
     changed = latent.clone()
     changed[:, :, :, 5] += 3
-    other = tiny.vae.decode_tiled(changed, tile=16, overlap=8)
+    other = tiny.vae.decode_tiled(changed, tile=16, overlap=8, blend=True)
     assert torch.equal(picture[:, :, :32], other[:, :, :32])
     assert not torch.equal(picture, other)
 
 
-def test_half_precision_network_gives_float32(tiny, image):
-    import copy
+def test_a_picture_beyond_the_machine_s_memory_goes_in_tiles_of_its_own(tiny, image, monkeypatch):
+    latent = tiny.vae.encode(image)
+    blended = tiny.vae.decode_tiled(latent, tile=16, overlap=8, blend=True)
+    assert not torch.allclose(tiny.vae.decode_tiled(latent, tile=16, overlap=8), blended, atol=1e-4)
+    monkeypatch.setattr(autoencoder, "host_bytes", lambda: 10**6)
+    assert torch.equal(tiny.vae.decode_tiled(latent, tile=16, overlap=8), blended)
 
+
+def test_half_precision_network_gives_float32(tiny, image):
     vae = Autoencoder(copy.deepcopy(tiny.vae.network).bfloat16())
     latent = vae.encode(image)
     assert latent.dtype == vae.decode(latent).dtype == torch.float32
     assert vae.dtype == torch.bfloat16
+
+
+@torch.no_grad()
+def test_what_overflows_in_float16_is_computed_in_float32(tiny, image, caplog):
+    network = copy.deepcopy(tiny.vae.network)
+    for convolution in (network.decoder.conv_in, network.encoder.conv_in):
+        convolution.weight.mul_(4e4 / convolution.weight.abs().max())
+    network.half().float()  # both compute from the same rounded weights
+    loud = Autoencoder(network)
+    latent = loud.encode(image)
+    wanted = loud.decode(latent)
+    half = Autoencoder(copy.deepcopy(network).half())
+    assert not half.network.decode(latent.half()).isfinite().all(), "the test must leave float16's range"
+    with caplog.at_level(logging.INFO, "latentloom.models"):
+        assert torch.allclose(half.encode(image), latent, atol=1e-4)
+        assert torch.allclose(half.decode(latent), wanted, atol=1e-4)
+        assert half.decode_tiled(latent, tile=16, overlap=8).isfinite().all()
+    assert caplog.text.count("overflows in float16") == 1
+    assert half.dtype == torch.float16
+
+
+@torch.no_grad()
+def test_float16_is_kept_where_it_suffices_and_a_broken_latent_is_not_tried_twice(tiny, image, caplog):
+    half = Autoencoder(copy.deepcopy(tiny.vae.network).half())
+    with caplog.at_level(logging.INFO, "latentloom.models"):
+        assert torch.allclose(half.encode(image), tiny.vae.encode(image), atol=0.05)
+        half.decode(torch.full((1, 4, 2, 2), float("nan")))
+    assert "overflows" not in caplog.text

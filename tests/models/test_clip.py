@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -49,6 +51,33 @@ def test_embeddings_stand_in_for_the_table(randomised):
     assert torch.equal(network(tokens, embeddings=vectors)[0], network(tokens)[0])
     other = network(tokens, embeddings=vectors.flip(-1))[0]
     assert not torch.allclose(other, network(tokens)[0])
+
+
+@torch.no_grad()
+def test_states_before_the_final_norm_become_those_after_it(randomised):
+    network = randomised(CLIPText(TINY), 1)
+    tokens = torch.tensor([[58, 3, 4, 59]])
+    for skip in (1, 2):
+        raw, pooled = network(tokens, skip=skip, norm=False)
+        normed, same = network(tokens, skip=skip)
+        assert not torch.allclose(raw, normed)
+        assert torch.equal(network.final_layer_norm(raw), normed)
+        assert torch.equal(pooled, same)
+
+
+@torch.no_grad()
+def test_projection_multiplies_the_pooled_state_alone(randomised):
+    network = randomised(CLIPText(replace(TINY, projection=7)), 1)
+    plain = CLIPText(TINY)
+    state = network.state_dict()
+    matrix = state.pop("text_projection.weight")
+    plain.load_state_dict(state)
+    tokens = torch.tensor([[58, 3, 59]])
+    states, projected = network(tokens)
+    same, pooled = plain(tokens)
+    assert matrix.shape == (7, 32)
+    assert torch.equal(states, same)
+    assert torch.allclose(projected, pooled @ matrix.T, atol=1e-6)
 
 
 @pytest.mark.parametrize(("change", "message"), [({"heads": 5}, "5 heads"), ({"activation": "relu"}, "relu")])

@@ -2,7 +2,8 @@ import pytest
 
 from latentloom.engine.errors import UserError
 from latentloom.engine.models.arch import ARCHITECTURES
-from latentloom.engine.models.detect import All, Any, Has, Not, Rank, Suffix, detect
+from latentloom.engine.models.detect import All, Any, Dim, Has, Not, Rank, Suffix, detect
+from latentloom.engine.models.family import FAMILIES
 
 SHAPES = {"a.weight": (3, 4), "b.weight": (3, 4, 1, 1), "c.bias": (3,)}
 
@@ -15,6 +16,9 @@ SHAPES = {"a.weight": (3, 4), "b.weight": (3, 4, 1, 1), "c.bias": (3,)}
         (Rank("b.weight", 4), 1, 1, ()),
         (Rank("a.weight", 4), 0, 1, ('"a.weight" with 4 dimensions',)),
         (Rank("z", 0), 0, 1, ('"z" with 0 dimensions',)),
+        (Dim("a.weight", 1, 3, 4), 1, 1, ()),
+        (Dim("a.weight", 0, 4, 5), 0, 1, ('"a.weight" with 4 or 5 in dimension 0',)),
+        (Dim("a.weight", 2, 3), 0, 1, None),
         (Suffix(".bias"), 1, 1, ()),
         (Suffix(".lora"), 0, 1, ('a key ending in ".lora"',)),
         (Not(Has("z")), 0, 0, ()),
@@ -61,17 +65,13 @@ def test_nothing_in_common_names_no_neighbour():
 
 
 UNET, CLIP = "model.diffusion_model.", "cond_stage_model."
+UNET = "model.diffusion_model."
 FILES = {
-    "SDXL checkpoint": [UNET + "input_blocks.0.0.weight", UNET + "label_emb.0.0.weight",
-                        "conditioner.embedders.1.model.ln_final.weight",
-                        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight"],
-    "SDXL refiner checkpoint": [UNET + "input_blocks.0.0.weight", UNET + "label_emb.0.0.weight",
-                                "conditioner.embedders.0.model.ln_final.weight"],
-    "SD2.x checkpoint": [UNET + "input_blocks.0.0.weight", UNET + "out.2.weight", CLIP + "model.ln_final.weight"],
-    "SD3 model": [UNET + "joint_blocks.0.context_block.attn.qkv.weight"],
-    "Flux model": ["double_blocks.0.img_attn.norm.key_norm.scale", "img_in.weight"],
-    "ControlNet": ["control_model.input_hint_block.0.weight", "control_model.input_blocks.0.0.weight"],
-    "SD2.x or SDXL UNet": ["input_blocks.0.0.weight", "out.2.weight", "middle_block.1.proj_in.weight"],
+    "Playground 2.5 (EDM) model": ["edm_mean", "edm_std", UNET + "label_emb.0.0.weight"],
+    "ControlNet of another kind": ["lora_controlnet", "input_blocks.0.0.weight"],
+    "SD3 ControlNet": ["pos_embed_input.proj.weight", "controlnet_blocks.0.weight"],
+    "SDXL ControlNet": ["control_model.input_hint_block.0.weight", "control_model.label_emb.0.0.weight"],
+    "SD2.x ControlNet": ["input_hint_block.0.weight", "middle_block.1.proj_in.weight"],
     "TAESD preview decoder": ["1.weight", "3.conv.0.weight"],
     "OpenCLIP text encoder": ["token_embedding.weight", "transformer.resblocks.0.ln_1.weight"],
     "T5 text encoder": ["shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"],
@@ -100,9 +100,9 @@ def test_the_parts_of_sd1_are_told_apart(tiny):
     assert detect(ARCHITECTURES, shapes_of(tiny), "x").name == "SD1.x checkpoint"
 
 
-def test_names_are_unique_and_one_checkpoint_is_readable():
+def test_names_are_unique_and_every_family_is_readable_whole_and_in_part():
     names = [entry.name for entry in ARCHITECTURES]
     assert len(set(names)) == len(names)
-    assert [entry.name for entry in ARCHITECTURES if entry.kind == "checkpoint" and entry.readable] == [
-        "SD1.x checkpoint"
-    ]
+    for kind in ("checkpoint", "unet"):
+        readable = [entry.family for entry in ARCHITECTURES if entry.kind == kind and entry.readable]
+        assert sorted(readable) == sorted(FAMILIES)

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from latentloom.engine.models.latent import SD1_RGB, LatentFormat
+from latentloom.engine.models.latent import FLUX_RGB, SD1_RGB, SD3_RGB, SDXL_RGB, LatentFormat
 
 
 @pytest.mark.parametrize("latent", [LatentFormat(), LatentFormat(channels=16, scale=1.5305, shift=0.0609)])
@@ -24,7 +26,7 @@ def test_preview_is_the_linear_map():
 
 def test_colours_travel_as_json():
     latent = LatentFormat(rgb_factors=((1.0, 0.25, 0.0),) * 4, rgb_bias=(0.5, 0.0, -0.5))
-    assert LatentFormat().with_rgb_json(latent.rgb_json()) == latent
+    assert LatentFormat().with_rgb_json(latent.rgb_json()) == replace(latent, tiny="")
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,11 @@ def test_colours_travel_as_json():
 )  # fmt: skip
 def test_unfit_colours_change_nothing(text):
     assert LatentFormat().with_rgb_json(text) == LatentFormat()
+
+
+@pytest.mark.parametrize(("factors", "channels"), [(SD1_RGB, 4), (SDXL_RGB, 4), (SD3_RGB, 16), (FLUX_RGB, 16)])
+def test_published_colours_fit_their_channels(factors, channels):
+    latent = LatentFormat(channels, rgb_factors=factors)
+    assert latent.knows_colours
+    assert latent.preview(torch.randn(1, channels, 3, 4)).std() > 0.05
+    assert not LatentFormat(channels + 1, rgb_factors=factors).knows_colours

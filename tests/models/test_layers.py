@@ -61,6 +61,20 @@ def test_attention_is_softmax_of_products(causal):
     assert torch.allclose(plain(*heads, causal).transpose(1, 2).reshape(2, 5, 6), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [None, 1.0, 0.3])
+def test_attention_takes_another_scale_and_a_bias_per_head(scale):
+    generator = torch.Generator().manual_seed(2)
+    q, k, v = (torch.randn(2, 5, 6, generator=generator, dtype=torch.float64) for _ in range(3))
+    bias = torch.randn(1, 3, 5, 5, generator=generator, dtype=torch.float64)
+    heads = [t.view(2, 5, 3, 2).transpose(1, 2) for t in (q, k, v)]
+    scores = heads[0] @ heads[1].transpose(-1, -2) * (2**-0.5 if scale is None else scale)
+    wanted = ((scores + bias).softmax(-1) @ heads[2]).transpose(1, 2).reshape(2, 5, 6)
+    assert torch.allclose(attention(q, k, v, 3, bias=bias, scale=scale), wanted)
+    without = (scores.softmax(-1) @ heads[2]).transpose(1, 2).reshape(2, 5, 6)
+    assert torch.allclose(attention(q, k, v, 3, scale=scale), without)
+    assert torch.allclose(plain(*heads, False, scale).transpose(1, 2).reshape(2, 5, 6), without)
+
+
 def test_tokens_and_back_is_the_identity_and_a_view_when_channels_last():
     x = torch.randn(2, 4, 3, 5)
     assert torch.equal(to_image(to_tokens(x), like=x), x)

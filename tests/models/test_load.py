@@ -178,7 +178,7 @@ def test_loading_is_strict(file, tmp_path, doing):
 def test_another_kind_of_file_is_named(tmp_path):
     path = tmp_path / "l.safetensors"
     save_file({"lora_unet_x.lora_up.weight": torch.ones(2, 2)}, path)
-    with pytest.raises(UserError, match=r"M003 .*expected SD1\.x checkpoint, got LoRA\. .*node for loras"):
+    with pytest.raises(UserError, match=r"M003 .*expected a checkpoint of SD1\.x.*, got LoRA\. .*node for loras"):
         load_checkpoint(path)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from latentloom.engine.models.clip import CLIPText, CLIPTextConfig
+from latentloom.engine.models.flux import Flux, FluxConfig
 from latentloom.engine.models.lora_keys import flat, place
 from latentloom.engine.models.lora_kinds import Rows
 from latentloom.engine.models.lora_names import DENOISER, TEXT, Target, is_text, layer_table, lookup
@@ -134,6 +135,32 @@ def test_sd3():
         Target("joint_blocks.1.context_block.adaLN_modulation.1", Rows(swapped=True)),
         Target("joint_blocks.0.context_block.mlp.fc2"), Target("final_layer.adaLN_modulation.1", Rows(swapped=True)),
         Target("x_embedder.proj"), Target("final_layer.linear"),
+    ]  # fmt: skip
+
+
+def test_flux():
+    with torch.device("meta"):
+        form = FluxConfig(
+            width=64, heads=2, double=1, single=2, mlp=256, axes=(8, 12, 12), context_dim=48, pooled_dim=40
+        )
+        table = layer_table(Flux(form))
+    found = {
+        name: lookup(name, table, DENOISER)
+        for name in (
+            "transformer.transformer_blocks.0.attn.to_k", "transformer.transformer_blocks.0.attn.add_v_proj",
+            "transformer.single_transformer_blocks.1.attn.to_v", "transformer.single_transformer_blocks.1.proj_mlp",
+            "transformer.single_transformer_blocks.0.proj_out", "transformer.norm_out.linear", "transformer.x_embedder",
+            "transformer.time_text_embed.guidance_embedder.linear_2", "transformer.transformer_blocks.0.ff_context.net.2",
+            "lora_unet_double_blocks_0_img_attn_qkv", "lora_unet_single_blocks_1_linear2",
+            "lora_transformer_single_transformer_blocks_0_norm_linear",
+        )
+    }  # fmt: skip
+    assert list(found.values()) == [
+        Target("double_blocks.0.img_attn.qkv", Rows(64, 128)), Target("double_blocks.0.txt_attn.qkv", Rows(128, 192)),
+        Target("single_blocks.1.linear1", Rows(128, 192)), Target("single_blocks.1.linear1", Rows(192, 448)),
+        Target("single_blocks.0.linear2"), Target("final_layer.adaLN_modulation.1", Rows(swapped=True)), Target("img_in"),
+        Target("guidance_in.out_layer"), Target("double_blocks.0.txt_mlp.2"),
+        Target("double_blocks.0.img_attn.qkv"), Target("single_blocks.1.linear2"), Target("single_blocks.0.modulation.lin"),
     ]  # fmt: skip
 
 

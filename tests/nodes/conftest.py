@@ -1,7 +1,9 @@
 """A tiny model, folders of the test's own, and a guard that inputs stay as they were."""
 
 import copy
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +22,8 @@ from latentloom.engine.node.context import SilentContext
 UNET = UNetConfig(model_channels=32, channel_mult=(1, 2), transformer_depth=(1, 1), context_dim=64, res_blocks=1)
 VAE = VAEConfig(channels=32, channel_mult=(1, 1, 1, 1), res_blocks=1)
 TEXT = CLIPTextConfig(width=64, layers=2, heads=1, mlp=96)
+
+sys.path.append(str(Path(__file__).parents[1] / "models"))  # for tiny_families
 
 
 @pytest.fixture(scope="session")

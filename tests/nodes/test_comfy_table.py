@@ -19,18 +19,12 @@ NODES = TABLE["nodes"]
 
 # What SD1.x has no use for, or what comes with later model families, LoRA, ControlNet and upscalers.
 LATER = {
-    "CLIPTextEncodeFlux", "CLIPTextEncodeSD3", "CLIPTextEncodeSDXL", "CLIPTextEncodeSDXLRefiner",
     "CLIPVisionEncode",
-    "CLIPVisionLoader", "CheckpointLoader", "ControlNetLoader", "DiffControlNetLoader", "DualCLIPLoader",
-    "EmptySD3LatentImage", "FluxGuidance", "FreeU_V2", "GLIGENLoader", "GLIGENTextBoxApply",
-    "ModelSamplingFlux", "ModelSamplingSD3", "PerturbedAttentionGuidance",
-    "QuadrupleCLIPLoader", "SkipLayerGuidanceSD3", "StyleModelApply", "StyleModelLoader", "TripleCLIPLoader",
+    "CLIPVisionLoader", "CheckpointLoader",
+    "GLIGENLoader", "GLIGENTextBoxApply",
+    "QuadrupleCLIPLoader", "StyleModelApply", "StyleModelLoader",
     "unCLIPCheckpointLoader", "unCLIPConditioning",
 }  # fmt: skip
-
-# Choices that are shorter than ComfyUI's, because the rest would be an empty promise; same order, nothing
-# added.
-NARROWED = {("CLIPLoader", "type"), ("ModelSamplingDiscrete", "sampling")}
 
 OURS = {"LoomDynamicPrompt", "LoomShapeEval"}  # checked here only for not being in the table
 
@@ -103,7 +97,7 @@ def test_input(node_id, entry, facts):
     elif facts["type"] == "COMBO":
         assert isinstance(widget, Choice)
         options = facts.get("options") or TABLE["lists"][facts["list"]]
-        if "list" in facts or (node_id, entry.name) in NARROWED:
+        if "list" in facts:
             assert list(widget.options) == [option for option in options if option in widget.options]
         else:
             assert list(widget.options) == options

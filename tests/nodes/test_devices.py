@@ -6,7 +6,17 @@ Tensors of the meta device have no data: reading one, or mixing it with another 
 import pytest
 import torch
 
-from latentloom.nodes import conditioning, image_filters, images, inpaint, latent, latent_batch, masks, schedulers
+from latentloom.nodes import (
+    conditioning,
+    image_filters,
+    images,
+    inpaint,
+    latent,
+    latent_batch,
+    masks,
+    schedulers,
+    text_families,
+)
 
 IMAGE = torch.rand(2, 16, 24, 3)
 MASK = torch.rand(1, 16, 24)
@@ -62,6 +72,10 @@ CALLS = {
     "inpaint conditioning": lambda d: inpaint.inpaint_model_conditioning(
         positive=d(COND), negative=d(COND), vae=Encoder(), pixels=d(IMAGE), mask=MASK
     ),
+    "pix2pix conditioning": lambda d: inpaint.instruct_pix_to_pix_conditioning(
+        positive=d(COND), negative=d(COND), vae=Encoder(), pixels=d(IMAGE)
+    ),
+    "flux guidance": lambda d: text_families.flux_guidance(conditioning=d(COND)),
     "flip sigmas": lambda d: schedulers.flip_sigmas(sigmas=d(SIGMAS)),
     "split sigmas": lambda d: schedulers.split_sigmas_denoise(sigmas=d(SIGMAS), denoise=0.5),
 }

@@ -80,3 +80,23 @@ def test_text_of_another_family_is_found(registry):
 def test_a_vae_of_another_family_is_found_behind_other_nodes(registry):
     found = problems(registry, txt2img("a.safetensors", "a.safetensors", "c.safetensors"))
     assert found == [("G012", "decode")]
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "b.safetensors"])
+def test_a_controlnet_of_another_family_is_found(registry, name):
+    graph = txt2img(*["a.safetensors"] * 3)
+    steered = {
+        "positive": Link("text", "CONDITIONING"), "negative": Link("text", "CONDITIONING"),
+        "control_net": Link("control", "CONTROL_NET"), "image": Link("decode", "IMAGE"),
+    }  # fmt: skip
+    more = [
+        Node("control", "ControlNetLoader", {"control_net_name": name}),
+        Node("apply", "ControlNetApplyAdvanced", steered),
+    ]
+    sampler = {
+        "model": Link("model", "MODEL"), "positive": Link("apply", "positive"), "negative": Link("apply", "negative"),
+        "latent_image": Link("empty", "LATENT"),
+    }  # fmt: skip
+    graph = Graph([*graph, *more, Node("again", "KSampler", sampler), Node("end", "VAEDecode", {
+        "samples": Link("again", "LATENT"), "vae": Link("vae", "VAE")}), Node("kept", "SaveImage", {"images": Link("end", "IMAGE")})])  # fmt: skip
+    assert problems(registry, graph) == ([] if name == "a.safetensors" else [("G012", "apply")])

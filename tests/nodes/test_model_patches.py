@@ -1,10 +1,22 @@
 """Changed copies of a model; the model itself stays as it is."""
 
+import copy
+
 import pytest
 import torch
 
+from latentloom.engine.diffusion.generate import sample_custom
+from latentloom.engine.diffusion.guidance import BasicGuider
+from latentloom.engine.diffusion.noise import RandomNoise
+from latentloom.engine.diffusion.process import Flow
+from latentloom.engine.diffusion.samplers import sampler_named
+from latentloom.engine.diffusion.schedule import sigmas_for
 from latentloom.engine.errors import UserError
+from latentloom.engine.models.denoiser import DiffusionModel
+from latentloom.engine.models.mmdit import MMDiT, MMDiTConfig
+from latentloom.engine.models.patches import SkippedBlocks
 from latentloom.nodes import model_patches as nodes
+from latentloom.nodes.custom_sampling import perp_neg_guider
 from latentloom.nodes.latent import empty_latent_image
 from latentloom.nodes.sampling import ksampler
 
@@ -29,21 +41,6 @@ def run(prompts, context):
     return go
 
 
-def test_model_sampling(tiny):
-    changed = nodes.model_sampling_discrete(model=tiny.model, sampling="v_prediction", zsnr=True)
-    assert (changed.prediction, tiny.model.prediction) == ("v", "eps")
-    assert changed.process.sigma_max > 1000 > tiny.model.process.sigma_max
-    assert changed.network is tiny.model.network
-    back = nodes.model_sampling_discrete(model=changed, sampling="eps", zsnr=False)
-    assert back.process.sigma_max == tiny.model.process.sigma_max
-
-
-def test_what_it_predicts_changes_the_picture(tiny, run):
-    plain = run(tiny.model)
-    assert torch.equal(plain, run(nodes.model_sampling_discrete(model=tiny.model, sampling="eps")))
-    assert not torch.allclose(plain, run(nodes.model_sampling_discrete(model=tiny.model, sampling="x0")))
-
-
 def test_rescale(tiny, run):
     plain = run(tiny.model)
     none, some = (run(nodes.rescale_cfg(model=tiny.model, multiplier=amount)) for amount in (0.0, 1.0))
@@ -63,26 +60,76 @@ def test_differential_diffusion_uses_grey(tiny, run, rand):
     assert torch.allclose(run(tiny.model, white), run(patched, white)), "all white changes everywhere at once"
 
 
-def test_merge(tiny, run):
-    import copy
-
-    other = tiny.model.with_(network=copy.deepcopy(tiny.model.network))
-    for parameter in other.network.parameters():
-        parameter.data = parameter.data + 1.0
-    before = [parameter.clone() for parameter in tiny.model.network.parameters()]
-    merged = nodes.model_merge_simple(model1=tiny.model, model2=other, ratio=0.25)
-    for mine, mixed in zip(before, merged.network.parameters(), strict=True):
-        assert torch.allclose(mixed, mine + 0.75, atol=1e-6)
-        assert mixed.requires_grad is False
-    for mine, now in zip(before, tiny.model.network.parameters(), strict=True):
-        assert torch.equal(mine, now)
-    assert torch.equal(run(nodes.model_merge_simple(model1=tiny.model, model2=other, ratio=1.0)), run(tiny.model))
+@pytest.fixture(scope="module")
+def joint(randomised):
+    """A model with an MMDiT, which reads its text's width and nothing of the samplers."""
+    config = MMDiTConfig(in_channels=4, out_channels=4, width=32, depth=3, head_channels=16, context_dim=64,
+                         pooled_dim=8, grid=8)  # fmt: skip
+    return DiffusionModel(randomised(MMDiT(config), 5), Flow(3.0), "flow")
 
 
-def test_merging_unlike_models_is_refused(tiny):
-    from latentloom.engine.models.unet import UNet, UNetConfig
+@pytest.mark.parametrize("make, off", [
+    (nodes.free_u, {"b1": 1.0, "b2": 1.0, "s1": 1.0, "s2": 1.0}),
+    (nodes.free_u_v2, {"b1": 1.0, "b2": 1.0, "s1": 1.0, "s2": 1.0}),
+    (nodes.perturbed_attention_guidance, {"scale": 0.0}),
+])  # fmt: skip
+def test_patches_of_a_unet(tiny, run, make, off):
+    plain = run(tiny.model)
+    changed = make(model=tiny.model)
+    assert not torch.allclose(plain, run(changed), atol=1e-3 * float(plain.std()))
+    assert torch.equal(plain, run(make(model=tiny.model, **off)))
+    assert changed.network is tiny.model.network
+    assert (tiny.model.network_patches, tiny.model.guidance_patches) == ((), ())
 
-    config = UNetConfig(model_channels=32, channel_mult=(1,), transformer_depth=(1,), context_dim=64, res_blocks=1)
+
+def test_skip_layers_are_read_from_text(joint):
+    model = nodes.skip_layer_guidance_sd3(model=joint, layers="2, x 0;2", scale=1.5)
+    (patch,) = model.guidance_patches
+    assert patch.patches == (SkippedBlocks(frozenset({0, 2})),)
+    assert (patch.first, patch.last) == (joint.process.sigma_at(0.01), joint.process.sigma_at(0.15))
+    assert nodes.skip_layer_guidance_sd3(model=joint, layers="none") is joint
+
+
+@torch.no_grad()
+def test_skip_layer_guidance_moves_on_from_the_smaller_network(joint):
+    model = nodes.skip_layer_guidance_sd3(model=joint, layers="1", scale=2.0, start_percent=0.0, end_percent=0.5)
+    x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    prompt = [[torch.randn(1, 3, 64, generator=torch.Generator().manual_seed(2)), {"pooled_output": torch.zeros(1, 8)}]]
+
+    class WithPooled(DiffusionModel):
+        def extra_inputs(self, entry, x):
+            return {"y": entry["pooled_output"]}
+
+    def answer(of, sigma):
+        given = WithPooled(of.base, of.process, "flow", guidance_patches=of.guidance_patches)
+        return BasicGuider(given, prompt).denoiser(x)(x, torch.tensor(sigma))
+
+    fewer = joint.with_(network=copy.deepcopy(joint.base))
+    del fewer.base.joint_blocks[1]
+    cond, weaker = answer(joint, 0.9), answer(fewer, 0.9)
+    assert torch.allclose(answer(model, 0.9), cond + 2 * (cond - weaker), atol=1e-5)
+    assert torch.equal(answer(model, 0.2), answer(joint, 0.2)), "its time is over"
+
+
+def test_perp_neg_nodes_agree(tiny, prompts, run):
+    positive, negative = prompts
+    empty, _ = tiny.clip.encode("")
+    patched = nodes.perp_neg(model=tiny.model, empty_conditioning=[[empty, {}]], neg_scale=1.0)
+    got = run(patched)
+    guider = perp_neg_guider(
+        model=tiny.model, positive=positive, negative=negative, empty_conditioning=[[empty, {}]], cfg=8.0
+    )
+    latent = empty_latent_image(width=64, height=64)
+    sigmas = sigmas_for(tiny.model.process, "normal", 4)
+    wanted, _ = sample_custom(guider, RandomNoise(2), latent, sampler_named("euler"), sigmas)
+    assert torch.allclose(got, wanted["samples"], atol=1e-4 * float(got.std()))
+    assert not torch.allclose(got, run(tiny.model))
+
+
+@pytest.mark.parametrize("make", [nodes.free_u, nodes.free_u_v2, nodes.perturbed_attention_guidance])
+def test_what_a_network_has_not_is_refused(make, joint, tiny):
     with pytest.raises(UserError) as caught:
-        nodes.model_merge_simple(model1=tiny.model, model2=tiny.model.with_(network=UNet(config)))
-    assert (caught.value.code, caught.value.input) == ("M030", "model2")
+        make(model=joint)
+    assert (caught.value.code, caught.value.input) == ("V180", "model")
+    with pytest.raises(UserError, match="V180"):
+        nodes.skip_layer_guidance_sd3(model=tiny.model)

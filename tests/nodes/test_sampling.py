@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from latentloom.engine.errors import Cancelled
+from latentloom.engine.models.taesd import TAESDConfig, TAESDDecoder
 from latentloom.engine.values import check_value
 from latentloom.nodes.custom_sampling import ksampler_select, sampler_custom
 from latentloom.nodes.latent import empty_latent_image
@@ -84,6 +86,19 @@ def test_previews_are_small_pictures(run, listener, files):
     run(steps=3, context=context)
     assert context.shown
     assert (context.shown[0].shape, str(context.shown[0].dtype)) == ((8, 8, 3), "uint8")
+
+
+@pytest.mark.parametrize(("method", "shape"), [("auto", (64, 64, 3)), ("latent2rgb", (8, 8, 3)), ("none", None)])
+def test_previews_come_from_a_small_decoder_where_there_is_one(run, listener, files, method, shape):
+    folder = files.directory("vae_approx")
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(1)
+    decoder = TAESDDecoder(TAESDConfig(width=8))
+    save_file(decoder.state_dict(), folder / "taesd_decoder.safetensors")
+    context = listener(files, previews=True)
+    context.preview_method = method
+    run(steps=3, context=context)
+    assert [picture.shape for picture in context.shown[:1]] == ([shape] if shape else [])
 
 
 @pytest.mark.parametrize("scheduler", ["normal", "karras"])

@@ -105,3 +105,18 @@ def test_a_batch_with_one_mask_and_with_several(tiny, rand, hole):
     assert one["noise_mask"].shape[0] == 1
     assert two["noise_mask"].shape[0] == 3
     assert one["samples"].shape == two["samples"].shape == (3, 4, 4, 4)
+
+
+def test_instruct_pix2pix_shows_the_picture_to_both_prompts(tiny, prompts, rand, unchanged):
+    image = rand(2, 36, 50, 4)
+    with unchanged(image, prompts):
+        out = inpaint.instruct_pix_to_pix_conditioning(
+            positive=prompts[0], negative=prompts[1], vae=tiny.vae, pixels=image
+        )
+    wanted = vae.vae_encode(pixels=image, vae=tiny.vae)["samples"]
+    for shown, given in zip(out[:2], prompts, strict=True):
+        assert torch.equal(shown[0][0], given[0][0])
+        assert torch.equal(shown[0][1]["concat_latent_image"], wanted)
+        assert shown[0][1]["pooled_output"] is given[0][1]["pooled_output"]
+    assert out.latent["samples"].shape == wanted.shape
+    assert not out.latent["samples"].any()

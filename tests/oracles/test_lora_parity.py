@@ -8,13 +8,17 @@ import torch
 from safetensors.torch import save_file
 
 from latentloom.engine.diffusion.process import Discrete
+from latentloom.engine.learn.adapter import Adapter, adapted_layers
 from latentloom.engine.models.clip import CLIPText, CLIPTextConfig
 from latentloom.engine.models.denoiser import DiffusionModel
+from latentloom.engine.models.flux import Flux, FluxConfig, packed, unpacked
 from latentloom.engine.models.lora import apply_lora, load_lora
 from latentloom.engine.models.lora_keys import flat
 from latentloom.engine.models.lora_names import layer_table
 from latentloom.engine.models.mmdit import MMDiT, MMDiTConfig
+from latentloom.engine.models.patched import with_parameters
 from latentloom.engine.models.rename import clip_names, unet_names
+from latentloom.engine.models.rename_dit import flux_sources
 from latentloom.engine.models.text import TextEncoder
 from latentloom.engine.models.unet import UNet, UNetConfig
 
@@ -165,6 +169,23 @@ def test_kohya(unets, tmp_path, names):
     assert difference(mine, reference) <= LIMIT
 
 
+@pytest.mark.parametrize("which", ["attention", "all"])
+def test_what_our_trainer_writes_is_read_by_diffusers(unets, which):
+    theirs, ours = unets
+    xl = ours.config.adm_channels is not None
+    adapter = Adapter(ours, adapted_layers(ours, which), 4, 2.0)
+    stir(adapter, ("up", "down"))
+    loader = diffusers.StableDiffusionXLPipeline if xl else diffusers.StableDiffusionPipeline
+    extra = {"unet_config": theirs.config} if xl else {}
+    converted, alphas = loader.lora_state_dict(adapter.tensors(ours), **extra)[:2]
+    plain = outputs(theirs.eval(), ours)[1]
+    loader.load_lora_into_unet(converted, network_alphas=alphas, unet=theirs, adapter_name="default")
+    changed = with_parameters(ours, {name: weight.detach() for name, weight in adapter.weights(ours).items()})
+    mine, reference = outputs(theirs.eval(), changed)
+    assert difference(mine, reference) <= LIMIT
+    assert difference(plain, reference) > 0.05
+
+
 def test_diffusers_before_peft(unets, tmp_path):
     """Attention processors' keys, as diffusers itself still reads them."""
     theirs, ours = unets
@@ -261,6 +282,42 @@ def test_sd3(tmp_path, randomised):
     assert difference(plain, reference) <= LIMIT
     targets = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "net.2"]
     targets += ["net.0.proj", "norm1.linear", "norm1_context.linear", "norm_out.linear", "proj_out", "linear_1"]
+    theirs.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=targets))
+    stir(theirs, ("lora_",), spread=0.1)
+    saved = {f"transformer.{key}": value for key, value in peft.get_peft_model_state_dict(theirs).items()}
+    mine, reference = both(under(written(tmp_path, saved), ours))
+    assert difference(mine, reference) <= LIMIT
+    assert difference(plain, reference) > 0.05
+
+
+def test_flux(tmp_path, randomised):
+    """diffusers' layers apart land in the rows of our joined ones, in both kinds of blocks."""
+    theirs = diffusers.FluxTransformer2DModel(
+        patch_size=1, in_channels=64, num_layers=1, num_single_layers=2, attention_head_dim=32, num_attention_heads=2,
+        joint_attention_dim=48, pooled_projection_dim=40, guidance_embeds=True, axes_dims_rope=(4, 14, 14),
+    )  # fmt: skip
+    state = randomised(theirs, 1).state_dict()
+    ours = Flux(FluxConfig(16, 16, 64, 2, 1, 2, 256, 48, 40, (4, 14, 14))).eval()
+    ours.load_state_dict({key: made.tensor(state.__getitem__) for key, made in flux_sources(state).items()})
+    generator = torch.Generator().manual_seed(5)
+    x, text, pooled = (torch.randn(shape, generator=generator) for shape in ((1, 16, 8, 12), (1, 5, 48), (1, 40)))
+    time, guidance = torch.tensor([400.0]), torch.tensor([2.0])
+    rows, columns = torch.meshgrid(torch.arange(4), torch.arange(6), indexing="ij")
+    places = torch.stack([torch.zeros(24), rows.flatten(), columns.flatten()], dim=1)
+
+    def both(network):
+        with torch.no_grad():
+            reference = theirs(
+                packed(x), encoder_hidden_states=text, pooled_projections=pooled, timestep=time / 1000,
+                img_ids=places, txt_ids=torch.zeros(5, 3), guidance=guidance,
+            ).sample  # fmt: skip
+            return network(x, time, text, pooled, guidance), unpacked(reference, 4, 6)
+
+    plain, reference = both(ours)
+    assert difference(plain, reference) <= LIMIT
+    targets = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "net.2"]
+    targets += ["net.0.proj", "norm1.linear", "norm1_context.linear", "norm_out.linear", "proj_out", "linear_1"]
+    targets += ["norm.linear", "proj_mlp", "x_embedder", "context_embedder"]
     theirs.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=targets))
     stir(theirs, ("lora_",), spread=0.1)
     saved = {f"transformer.{key}": value for key, value in peft.get_peft_model_state_dict(theirs).items()}

@@ -4,63 +4,12 @@ import pytest
 import torch
 
 from latentloom.engine.models.mmdit import MMDiT, MMDiTConfig
+from latentloom.engine.models.rename_dit import mmdit_sources
 
 diffusers = pytest.importorskip("diffusers")
 
 LIMIT = 1e-4
 DEPTH = 3
-ENDS = {
-    "pos_embed.proj": "x_embedder.proj",
-    "context_embedder": "context_embedder",
-    "time_text_embed.timestep_embedder.linear_1": "t_embedder.mlp.0",
-    "time_text_embed.timestep_embedder.linear_2": "t_embedder.mlp.2",
-    "time_text_embed.text_embedder.linear_1": "y_embedder.mlp.0",
-    "time_text_embed.text_embedder.linear_2": "y_embedder.mlp.2",
-    "proj_out": "final_layer.linear",
-}
-# Per stream: norm, queries keys values, output, norms of queries and keys, feed-forward.
-STREAMS = {
-    "x_block": ("norm1", ("to_q", "to_k", "to_v"), "to_out.0", ("norm_q", "norm_k"), "ff"),
-    "context_block": (
-        "norm1_context", ("add_q_proj", "add_k_proj", "add_v_proj"), "to_add_out", ("norm_added_q", "norm_added_k"),
-        "ff_context",
-    ),
-}  # fmt: skip
-
-
-def swapped(tensor):
-    """Exchange the halves: diffusers keeps (scale, shift) where the published files keep (shift, scale)."""
-    return torch.cat(tensor.chunk(2)[::-1])
-
-
-def translated(state):
-    """Return diffusers' weights under the published files' names."""
-    found = {"pos_embed": state["pos_embed.pos_embed"]}
-    for leaf in ("weight", "bias"):
-        found |= {f"{ours}.{leaf}": state[f"{theirs}.{leaf}"] for theirs, ours in ENDS.items()}
-        found[f"final_layer.adaLN_modulation.1.{leaf}"] = swapped(state[f"norm_out.linear.{leaf}"])
-    for block in range(DEPTH):
-        theirs = f"transformer_blocks.{block}."
-        for side, (norm, projections, output, norms, feed) in STREAMS.items():
-            ours = f"joint_blocks.{block}.{side}."
-            ends = block == DEPTH - 1 and side == "context_block"
-            for leaf in ("weight", "bias"):
-                found[f"{ours}attn.qkv.{leaf}"] = torch.cat([state[f"{theirs}attn.{p}.{leaf}"] for p in projections])
-                modulation = state[f"{theirs}{norm}.linear.{leaf}"]
-                found[f"{ours}adaLN_modulation.1.{leaf}"] = swapped(modulation) if ends else modulation
-                if not ends:
-                    found[f"{ours}attn.proj.{leaf}"] = state[f"{theirs}attn.{output}.{leaf}"]
-                    found[f"{ours}mlp.fc1.{leaf}"] = state[f"{theirs}{feed}.net.0.proj.{leaf}"]
-                    found[f"{ours}mlp.fc2.{leaf}"] = state[f"{theirs}{feed}.net.2.{leaf}"]
-                if side == "x_block" and f"{theirs}attn2.to_q.{leaf}" in state:
-                    dual = [state[f"{theirs}attn2.{p}.{leaf}"] for p in projections]
-                    found[f"{ours}attn2.qkv.{leaf}"] = torch.cat(dual)
-                    found[f"{ours}attn2.proj.{leaf}"] = state[f"{theirs}attn2.to_out.0.{leaf}"]
-            for name, own in zip(norms, ("ln_q", "ln_k"), strict=True):
-                for attention in ("attn", "attn2"):
-                    if (key := f"{theirs}{attention}.{name}.weight") in state:
-                        found[f"{ours}{attention}.{own}.weight"] = state[key]
-    return found
 
 
 def randomise(network):
@@ -83,7 +32,10 @@ def test_the_network(norm, dual):
     ).eval()  # fmt: skip
     randomise(theirs)
     ours = MMDiT(MMDiTConfig(16, 16, 96, DEPTH, 32, 2, 48, 40, 24, norm is not None, dual)).eval()
-    ours.load_state_dict(translated(theirs.state_dict()), strict=True)
+    state = theirs.state_dict()
+    ours.load_state_dict(
+        {key: made.tensor(state.__getitem__) for key, made in mmdit_sources(state).items()}, strict=True
+    )
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(2, 16, 12, 20, generator=generator)
     context, pooled = torch.randn(2, 7, 48, generator=generator), torch.randn(2, 40, generator=generator)

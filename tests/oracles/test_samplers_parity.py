@@ -58,6 +58,8 @@ K_DIFFUSION = {
     "dpm_2_ancestral": ("sample_dpm_2_ancestral", {}, {}),
     "lms": ("sample_lms", {}, {}),
     "dpmpp_2m": ("sample_dpmpp_2m", {}, {}),
+    "dpmpp_2s_ancestral": ("sample_dpmpp_2s_ancestral", {}, {}),
+    "dpmpp_2s_ancestral eta 0.6": ("sample_dpmpp_2s_ancestral", {"eta": 0.6}, {"eta": 0.6}),
     "dpmpp_sde": ("sample_dpmpp_sde", {}, {}),
     "dpmpp_sde eta 0.6 r 0.3": ("sample_dpmpp_sde", {"eta": 0.6, "r": 0.3}, {"eta": 0.6, "r": 0.3}),
     "dpmpp_2m_sde": ("sample_dpmpp_2m_sde", {}, {"solver_type": "midpoint"}),
@@ -115,6 +117,38 @@ def test_equals_k_diffusion(case, schedule, k_sampling, record_property):
     print(f"{case:26s} {schedule:9s} k-diffusion max|diff| {error:.1e}")
     assert error <= TOLERANCE
     assert float(theirs.std()) > 0.1
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 12])
+def test_dpm_fast_equals_k_diffusion(steps, k_sampling):
+    x = start(14.6)
+    # Its own loop of steps; the schedule gives nothing but its ends and their number.
+    sigmas = torch.linspace(14.6, 0.03, steps + 1, dtype=torch.float64)
+    theirs = k_sampling.sample_dpm_fast(mixture_denoiser, x.clone(), 0.03, 14.6, steps, disable=True)
+    seen = []
+    ours = sample(SAMPLERS["dpm_fast"], mixture_denoiser, x, sigmas, on_step=seen.append)
+    error = float((ours - theirs).abs().max() / theirs.std())
+    print(f"dpm_fast {steps} k-diffusion max|diff|/std {error:.1e}")
+    assert error <= 2 * TOLERANCE  # theirs has its sigmas in float32
+    assert [step.index for step in seen] == sorted(step.index for step in seen)
+    assert seen[-1].index == steps - 1
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"order": 2}, {"rtol": 0.01, "atol": 0.001}, {"pcoeff": 0.2, "dcoeff": 0.1, "h_init": 0.3}], ids=str
+)
+def test_dpm_adaptive_equals_k_diffusion(options, k_sampling):
+    x = start(14.6)
+    theirs, info = k_sampling.sample_dpm_adaptive(
+        mixture_denoiser, x.clone(), 0.03, 14.6, disable=True, return_info=True, **options
+    )
+    seen = []
+    sampler = SAMPLERS["dpm_adaptive"].with_(**options)
+    ours = sample(sampler, mixture_denoiser, x, karras(10, 0.03, 14.6), on_step=seen.append)
+    error = float((ours - theirs).abs().max())
+    print(f"dpm_adaptive {options} {info} max|diff| {error:.1e}")
+    assert error <= TOLERANCE
+    assert len(seen) == info["n_accept"]
 
 
 def variance_preserving(process, scheduler, sampler_name, options=None, step_options=None, steps=10, noisy=False):

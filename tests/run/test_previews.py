@@ -57,3 +57,18 @@ def test_a_result_is_shown_also_to_who_did_not_ask():
         assert [event.image for event in shown] == expected
         assert [event.whole for event in shown] == [image == "result" for image in expected]
     assert not Executor(registry).run(graph).failures, "nobody follows the run"
+
+
+@node("Asker", category="test", effect=True, pure=False)
+def asker(context: Context) -> None:
+    """Show how pictures are to be made."""
+    context.preview(context.preview_method)
+
+
+def test_nodes_are_told_how_to_make_them():
+    registry = Registry()
+    registry.add(asker)
+    for given, wanted in (({}, "auto"), ({"preview_method": "latent2rgb"}, "latent2rgb")):
+        seen = []
+        Executor(registry, **given).run(Graph([Node("1", "Asker", {})]), sink=seen.append, previews=True)
+        assert [event.image for event in seen if isinstance(event, Preview)] == [wanted]

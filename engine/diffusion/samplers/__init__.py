@@ -8,11 +8,13 @@ from types import MappingProxyType
 from ...errors import UserError
 from ..sample import Sampler
 from .dpm import dpm_2, dpm_2_ancestral
-from .dpmpp import dpmpp_2m, dpmpp_sde
+from .dpmpp import dpmpp_2m, dpmpp_2s_ancestral, dpmpp_sde
+from .er_sde import er_sde
 from .euler import euler, euler_ancestral, lcm
 from .heun import heun
 from .multistep import lms, uni_pc
 from .sde import dpmpp_2m_sde, dpmpp_3m_sde
+from .whole import dpm_adaptive, dpm_fast
 
 __all__ = ["SAMPLERS", "sampler_named"]
 
@@ -23,6 +25,9 @@ _ALL = (
     Sampler("dpm_2", dpm_2, drop_penultimate=True),
     Sampler("dpm_2_ancestral", dpm_2_ancestral, noise="white", drop_penultimate=True),
     Sampler("lms", lms, memory=3),
+    Sampler("dpm_fast", dpm_fast, whole=True),
+    Sampler("dpm_adaptive", dpm_adaptive, whole=True),
+    Sampler("dpmpp_2s_ancestral", dpmpp_2s_ancestral, noise="white"),
     Sampler("dpmpp_sde", dpmpp_sde, noise="brownian"),
     Sampler("dpmpp_sde_gpu", dpmpp_sde, noise="brownian"),
     Sampler("dpmpp_2m", dpmpp_2m, memory=1),
@@ -35,6 +40,7 @@ _ALL = (
     # DDPM's posterior is the ancestral step with eta 1; DDIM without noise is Euler's.
     Sampler("ddpm", euler_ancestral, noise="white"),
     Sampler("lcm", lcm, noise="white"),
+    Sampler("er_sde", er_sde, memory=2, noise="white"),
     Sampler("ddim", euler),
     Sampler("uni_pc", uni_pc, memory=3, drop_penultimate=True),
     Sampler("uni_pc_bh2", uni_pc, memory=3, drop_penultimate=True).with_(variant="bh2"),

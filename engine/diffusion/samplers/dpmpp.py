@@ -15,7 +15,7 @@ from ...errors import UserError
 from ..sample import Evaluate, Past, Span, Steps, Transition
 from .euler import ancestral_split
 
-__all__ = ["dpmpp_2m", "dpmpp_sde"]
+__all__ = ["dpmpp_2m", "dpmpp_2s_ancestral", "dpmpp_sde"]
 
 
 def dpmpp_2m(denoise: Evaluate, x: Tensor, span: Span, past: tuple[Past, ...]) -> Steps:
@@ -29,6 +29,24 @@ def dpmpp_2m(denoise: Evaluate, x: Tensor, span: Span, past: tuple[Past, ...]) -
         # D = (1 + 1/(2r)) * x0_i - 1/(2r) * x0_(i-1) with r = h_last / h
         ahead = torch.lerp(past[0].denoised, denoised, 1 + h / (2 * h_last))
     yield Transition(torch.lerp(ahead, x, sigma_next / sigma), 0.0, sigma, sigma_next)
+    return Past(sigma, x, denoised)
+
+
+def dpmpp_2s_ancestral(
+    denoise: Evaluate, x: Tensor, span: Span, _past: tuple[Past, ...], *, eta: float = 1.0, s_noise: float = 1.0
+) -> Steps:
+    """Take a single step of second order to below sigma_next and add noise back up to it.
+
+    eta, s_noise: as in euler_ancestral. Source: algorithm 1 with r = 1/2.
+    """
+    sigma, sigma_next, _ = span
+    denoised = denoise(x, sigma)
+    down, up = ancestral_split(sigma, sigma_next, eta)
+    ahead = denoised
+    if down > 0:
+        middle = math.sqrt(sigma * down)
+        ahead = denoise(torch.lerp(denoised, x, middle / sigma), middle)
+    yield Transition(torch.lerp(ahead, x, down / sigma), up * s_noise, sigma, sigma_next)
     return Past(sigma, x, denoised)
 
 
