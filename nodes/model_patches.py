@@ -132,7 +132,7 @@ def _patched(model: DiffusionModel, kind: type[nn.Module], patch: NetworkPatch) 
 
 
 def _check_kind(model: DiffusionModel, kind: type[nn.Module]) -> None:
-    """Refuse a network that has no such place to change. Raises: UserError V180."""
+    """Refuse a network that has no such place to change. Raises: UserError V185."""
     if not isinstance(model.base, kind):
         expected, got = f"a model with a {kind.__name__}", type(model.base).__name__
-        raise UserError("V180", "model", expected, got, "Take this node out for models of that family.", input="model")
+        raise UserError("V185", "model", expected, got, "Take this node out for models of that family.", input="model")

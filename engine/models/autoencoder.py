@@ -47,10 +47,10 @@ class Autoencoder:
 
     @property
     def full(self) -> AutoencoderKL:
-        """The network, for whoever trains it or on it. Raises: UserError V135 where it is but a TAESD."""
+        """The network, for whoever trains it or on it. Raises: UserError V136 where it is but a TAESD."""
         if isinstance(self.network, TAESD):
             raise UserError(
-                "V135",
+                "V136",
                 where="VAE",
                 expected="a full autoencoder",
                 got="TAESD, a small one",

@@ -45,7 +45,7 @@ def test_it_is_an_autoencoder_of_raw_latents(randomised):
     assert vae.decode(latent).shape == image.shape
     assert (vae.downscale, vae.latent_channels) == (8, 4)
     assert vae.decode_tiled(latent, tile=16, overlap=8).shape == image.shape
-    with pytest.raises(UserError, match="V135"):
+    with pytest.raises(UserError, match="V136"):
         _ = vae.full
 
 

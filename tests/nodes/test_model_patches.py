@@ -130,6 +130,6 @@ def test_perp_neg_nodes_agree(tiny, prompts, run):
 def test_what_a_network_has_not_is_refused(make, joint, tiny):
     with pytest.raises(UserError) as caught:
         make(model=joint)
-    assert (caught.value.code, caught.value.input) == ("V180", "model")
-    with pytest.raises(UserError, match="V180"):
+    assert (caught.value.code, caught.value.input) == ("V185", "model")
+    with pytest.raises(UserError, match="V185"):
         nodes.skip_layer_guidance_sd3(model=tiny.model)
